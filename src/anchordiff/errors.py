@@ -1,0 +1,26 @@
+"""The library's own exceptions.
+
+Bad arguments raise the built-in `ValueError` or `TypeError`; the classes here are for what is not the
+caller's argument: a missing optional package, a file that cannot be trusted, a run that cannot go on.
+"""
+
+
+class AnchorDiffError(Exception):
+    """Base class of every error that anchordiff defines."""
+
+
+class MissingExtraError(AnchorDiffError, ImportError):
+    """An optional package is needed that is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f'{package} is not installed; install it with: pip install "anchordiff[{extra}]"')
+        self.package = package
+        self.extra = extra
+
+
+class CorruptFileError(AnchorDiffError):
+    """A file of weights, checkpoints or data does not hold what it says it holds."""
+
+
+class TrainingError(AnchorDiffError):
+    """A training run met a state that it must not go on from."""

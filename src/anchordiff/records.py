@@ -1,0 +1,94 @@
+"""Frozen records of tensors that share a leading batch axis."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+Record = TypeVar("Record", bound="TensorRecord")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorRecord:
+    """Base of the library's batched records: every tensor field has the same leading axis.
+
+    Fields that are not tensors (or nested records) are carried along unchanged.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> import torch
+        >>> @dataclass(frozen=True, kw_only=True)
+        ... class Goal(TensorRecord):
+        ...     position: torch.Tensor
+        >>> len(Goal(position=torch.zeros(3, 2)).repeat(4))
+        12
+    """
+
+    def _map(self: Record, function: Callable[[Any], Any]) -> Record:
+        batched = {f.name: getattr(self, f.name) for f in fields(self)}
+        changes = {n: function(v) for n, v in batched.items() if isinstance(v, Tensor | TensorRecord)}
+        return replace(self, **changes)
+
+    def __len__(self) -> int:
+        """Size of the batch axis."""
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, Tensor | TensorRecord):
+                return len(value)
+        raise TypeError(f"{type(self).__name__} holds no tensor, so it has no length")
+
+    def __getitem__(self: Record, index: slice | Tensor | Sequence[int]) -> Record:
+        """Select elements of the batch axis by a slice, a mask or a sequence of indices."""
+        return self._map(lambda value: value[index])
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the first tensor."""
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, Tensor | TensorRecord):
+                return value.device
+        raise TypeError(f"{type(self).__name__} holds no tensor, so it has no device")
+
+    def to(self: Record, device: torch.device | str, *, non_blocking: bool = False) -> Record:
+        """Move every tensor to `device`; dtypes stay as they are."""
+        return self._map(lambda value: value.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self: Record) -> Record:
+        """Copy every tensor to page-locked memory, for asynchronous transfers to a GPU."""
+        return self._map(lambda value: value.pin_memory())
+
+    def repeat(self: Record, times: int) -> Record:
+        """Repeat each element `times` times in place: (a, b) becomes (a, a, b, b) for 2.
+
+        Raises:
+            ValueError: if `times` is below 1.
+        """
+        if times < 1:
+            raise ValueError(f"times must be at least 1, found {times}")
+        return self._map(
+            lambda value: value.repeat(times)
+            if isinstance(value, TensorRecord)
+            else value.repeat_interleave(times, dim=0)
+        )
+
+    @classmethod
+    def collate(cls: type[Record], records: Sequence[Record]) -> Record:
+        """Join records along the batch axis.
+
+        Raises:
+            ValueError: if `records` is empty.
+        """
+        if not records:
+            raise ValueError("records must hold at least one record, found none")
+        first = records[0]
+        changes: dict[str, Any] = {}
+        for f in fields(first):
+            parts = [getattr(record, f.name) for record in records]
+            if isinstance(parts[0], Tensor):
+                changes[f.name] = torch.cat(parts)
+            elif isinstance(parts[0], TensorRecord):
+                changes[f.name] = type(parts[0]).collate(parts)
+        return replace(first, **changes)
