@@ -1,0 +1,193 @@
+r"""The sampling loop that all samplers share.
+
+A sampler sees a callable `denoise(x_t, t) -> x_0`, the schedule and the first state, never a model. With
+x_t = alpha x_0 + sigma eps, an estimate of x_0 implies one of the noise, eps = (x_t - alpha x_0) / sigma, and each
+sampler is a rule that moves from (alpha, sigma) at one time to those at the next.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from typing import Literal, TypeAlias, final, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from anchordiff.samplers.noise import ElementNoise, NoiseSource
+from anchordiff.schedules import Schedule
+
+__all__ = ["Callback", "Denoise", "Project", "Sampler", "Spacing", "Step", "time_grid"]
+
+Denoise: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""`denoise(x_t, t)` with t of shape (batch,) returns the estimate of x_0."""
+Project: TypeAlias = Callable[[Tensor], Tensor]
+"""`project(x_0)` returns x_0 with its known entries set to their values."""
+Callback: TypeAlias = Callable[[int, float, Tensor, Tensor], None]
+"""`callback(step, t, x_t, x_0)`: the state at time t and the (projected) estimate of x_0 made from it."""
+Spacing = Literal["linear", "quadratic", "sqrt"]
+
+
+def time_grid(steps: int, spacing: Spacing) -> Float[Tensor, "times"]:
+    """Return the `steps` + 1 times from 1 down to 0, as float64 on the CPU.
+
+    With u falling evenly from 1 to 0, times are u ("linear"), u^2 ("quadratic": dense near the data) or u^0.5
+    ("sqrt": dense near the noise). On a discrete grid of N steps that `steps` divides, "linear" is what diffusers
+    calls "trailing".
+
+    Raises:
+        ValueError: if `steps` is below 1 or `spacing` is unknown.
+
+    Example:
+        >>> time_grid(2, "quadratic").tolist()
+        [1.0, 0.25, 0.0]
+    """
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, found {steps}")
+    u = 1.0 - torch.arange(steps + 1, dtype=torch.float64) / steps
+    if spacing == "linear":
+        return u
+    if spacing == "quadratic":
+        return u.square()
+    if spacing == "sqrt":
+        return u.sqrt()
+    known = ", ".join(repr(choice) for choice in get_args(Spacing))
+    raise ValueError(f"spacing must be one of {known}, found {spacing!r}")
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One move of a sampler, from time t to the earlier time s; the coefficients at both."""
+
+    index: int
+    alpha_t: float
+    sigma_t: float
+    alpha_s: float
+    sigma_s: float
+
+    def noise_in(self, x_t: Tensor, x_0: Tensor) -> Tensor:
+        """Return eps = (x_t - alpha_t x_0) / sigma_t."""
+        return (x_t - self.alpha_t * x_0) / self.sigma_t
+
+
+@dataclass(frozen=True)
+class Sampler(ABC):
+    """Turns noise into data along a schedule, in `steps` moves.
+
+    Calling a sampler runs the loop
+
+        x_0 = project(denoise(x_t, t));   callback(step, t, x_t, x_0);   x_s = move(x_t, x_0)
+
+    from t = 1 to t = 0. The last move, to s = 0 where alpha = 1 and sigma = 0, returns x_0 itself in every sampler.
+
+    **Known entries.** `project` is applied to each estimate of x_0 (both estimates of a Heun move) and to nothing
+    else. The state keeps noise in the known entries, as in training: it is alpha times their value plus sigma times
+    noise. Because the last move returns the projected estimate, the sample holds known entries exactly, bit by bit.
+
+    **Randomness.** Deterministic samplers draw nothing. Stochastic ones take their noise either from `noise`, a
+    function of (step, like), or from `generator`, of which they draw one seed for each element of the batch (see
+    `ElementNoise`); either way an element's noise does not depend on the other elements, so sampling (a, b) equals
+    sampling a and then b. With neither, the seeds come from torch's default generator.
+
+    Gradients flow through a sampler; call it under `torch.inference_mode()` where they are not wanted.
+
+    Args:
+        steps: number of moves, at least 1.
+        spacing: how the times lie between 1 and 0, see `time_grid`.
+    """
+
+    steps: int
+    _: KW_ONLY
+    spacing: Spacing = "linear"
+
+    def __post_init__(self) -> None:
+        time_grid(self.steps, self.spacing)
+
+    def __call__(
+        self,
+        denoise: Denoise,
+        x_1: Float[Tensor, "batch *shape"],
+        schedule: Schedule,
+        *,
+        project: Project | None = None,
+        generator: torch.Generator | None = None,
+        noise: NoiseSource | None = None,
+        callback: Callback | None = None,
+    ) -> Float[Tensor, "batch *shape"]:
+        """Return a sample x_0 for each element of `x_1`.
+
+        Args:
+            denoise: `denoise(x_t, t)` with t of shape (batch,), gives the estimate of x_0.
+            x_1: the state at t = 1, usually standard normal noise.
+            schedule: alpha and sigma, the ones that `denoise` was trained with.
+            project: sets the known entries of an estimate of x_0.
+            generator: source of randomness; for stochastic samplers only.
+            noise: replaces `generator`: `noise(step, like)`, called with steps 1, 2, ...
+            callback: called as `callback(step, t, x_t, x_0)` before each move, with step 0, 1, ...
+
+        Raises:
+            ValueError: if `x_1` is not floating, both `generator` and `noise` are given, the schedule does not start
+                at (1, 0), or `denoise` or `project` returns another shape than it was given.
+        """
+        if not x_1.is_floating_point() or x_1.ndim < 1:
+            raise ValueError(
+                f"x_1 must be a floating tensor with a batch axis, found {x_1.dtype} of shape {tuple(x_1.shape)}"
+            )
+        if generator is not None and noise is not None:
+            raise ValueError("generator and noise must not be given together, found both")
+        times = time_grid(self.steps, self.spacing)
+        moves = _moves(times, schedule)
+        on_device = times.to(x_1)
+        source = noise
+        if source is None and self.is_stochastic:
+            source = ElementNoise.draw(len(x_1), generator=generator)
+
+        def estimate(x_t: Tensor, index: int) -> Tensor:
+            x_0 = _checked("denoise", denoise(x_t, on_device[index].expand(len(x_t))), x_t)
+            return x_0 if project is None else _checked("project", project(x_0), x_t)
+
+        x_t, x_0 = x_1, x_1
+        for move in moves:
+            x_0 = estimate(x_t, move.index)
+            if callback is not None:
+                callback(move.index, float(times[move.index]), x_t, x_0)
+            if move.index < self.steps - 1:
+                x_t = self._move(move, x_t, x_0, estimate, source)
+        return x_0
+
+    @property
+    def is_stochastic(self) -> bool:
+        """Whether this sampler draws noise on its way."""
+        return False
+
+    @abstractmethod
+    def _move(
+        self,
+        step: Step,
+        x_t: Tensor,
+        x_0: Tensor,
+        estimate: Callable[[Tensor, int], Tensor],
+        noise: NoiseSource | None,
+    ) -> Tensor:
+        """Return x_s from x_t and the estimate x_0; never called for the last move, so sigma_s > 0."""
+
+
+def _moves(times: Tensor, schedule: Schedule) -> list[Step]:
+    alphas, sigmas = (values.tolist() for values in schedule(times))
+    if abs(alphas[-1] - 1.0) > 1e-6 or abs(sigmas[-1]) > 1e-6:
+        raise ValueError(
+            f"schedule must give alpha 1 and sigma 0 at t = 0, found {alphas[-1]} and {sigmas[-1]}"
+        )
+    return [
+        Step(index=i, alpha_t=alphas[i], sigma_t=sigmas[i], alpha_s=alphas[i + 1], sigma_s=sigmas[i + 1])
+        for i in range(len(alphas) - 1)
+    ]
+
+
+def _checked(name: str, result: Tensor, like: Tensor) -> Tensor:
+    if result.shape != like.shape:
+        raise ValueError(
+            f"{name} must return the shape it was given, {tuple(like.shape)}, found {tuple(result.shape)}"
+        )
+    return result

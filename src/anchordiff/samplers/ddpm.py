@@ -1,0 +1,61 @@
+r"""Ancestral sampling of denoising diffusion probabilistic models (Ho et al. 2020)."""
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from typing import Literal, final, get_args
+
+from torch import Tensor
+
+from anchordiff.samplers.base import Sampler, Step
+from anchordiff.samplers.ddim import forward_variance, posterior_variance
+from anchordiff.samplers.noise import NoiseSource
+
+__all__ = ["DDPMSampler", "Variance"]
+
+Variance = Literal["small", "large"]
+
+
+@final
+@dataclass(frozen=True)
+class DDPMSampler(Sampler):
+    r"""The ancestral sampler (Ho et al. 2020, eq. 6 and 7), for any schedule and any subset of times.
+
+    With r = alpha_t / alpha_s and the forward variance b = sigma_t^2 - r^2 sigma_s^2 between s and t,
+
+        x_s = (r sigma_s^2 x_t + alpha_s b x_0) / sigma_t^2 + w z,   z ~ N(0, I).
+
+    Args:
+        steps: number of moves, at least 1.
+        variance: w^2 as the variance of q(x_s | x_t, x_0), b sigma_s^2 / sigma_t^2 (`"small"`), or of q(x_t | x_s), b
+            (`"large"`): the two bounds of Ho et al., exact for data in one point and for data ~ N(0, I).
+        spacing: how the times lie between 1 and 0, see `time_grid`.
+    """
+
+    _: KW_ONLY
+    variance: Variance = "small"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.variance not in get_args(Variance):
+            known = ", ".join(repr(choice) for choice in get_args(Variance))
+            raise ValueError(f"variance must be one of {known}, found {self.variance!r}")
+
+    @property
+    def is_stochastic(self) -> bool:
+        """Always true."""
+        return True
+
+    def _move(
+        self,
+        step: Step,
+        x_t: Tensor,
+        x_0: Tensor,
+        estimate: Callable[[Tensor, int], Tensor],
+        noise: NoiseSource | None,
+    ) -> Tensor:
+        assert noise is not None
+        added = forward_variance(step)
+        ratio, total = step.alpha_t / step.alpha_s, step.sigma_t**2
+        mean = (ratio * step.sigma_s**2 / total) * x_t + (step.alpha_s * added / total) * x_0
+        variance = posterior_variance(step) if self.variance == "small" else added
+        return mean + variance**0.5 * noise(step.index + 1, x_t)

@@ -1,0 +1,99 @@
+"""Gaussian noise that belongs to an element of a batch and not to its place in it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias, final
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+__all__ = ["ElementNoise", "NoiseSource"]
+
+NoiseSource: TypeAlias = Callable[[int, Tensor], Tensor]
+"""`noise(step, like)` returns standard normal numbers with the shape, dtype and device of `like`."""
+
+
+@final
+@dataclass(frozen=True)
+class ElementNoise:
+    """Standard normal noise as a pure function of (an element's seed, step, position within the element).
+
+    Elements keep their noise when a batch is split, joined or reordered: this is what makes a batch (a, b) give
+    the same samples as a and b alone. Numbers come from the finalizer of SplitMix64 (Steele et al. 2014) over a
+    counter and the Box-Muller transform; CPU and GPU draw the same ones up to rounding.
+
+    Args:
+        seeds: one 64-bit seed for each element.
+
+    Example:
+        >>> like = torch.zeros(3, 4, 2)
+        >>> noise = ElementNoise.draw(3, generator=torch.Generator().manual_seed(0))
+        >>> bool((noise(5, like)[1:] == ElementNoise(noise.seeds[1:])(5, like[1:])).all())
+        True
+    """
+
+    seeds: Int[Tensor, "batch"]
+
+    def __post_init__(self) -> None:
+        if self.seeds.ndim != 1 or self.seeds.dtype != torch.int64:
+            raise ValueError(
+                "seeds must be an int64 tensor of shape (batch,), "
+                f"found {self.seeds.dtype} of shape {tuple(self.seeds.shape)}"
+            )
+
+    @staticmethod
+    def draw(batch: int, *, generator: torch.Generator | None = None) -> "ElementNoise":
+        """Draw a seed for each of `batch` elements, one after another.
+
+        Drawing for two batches in turn gives the seeds of the joint batch. Without a generator the seeds come from
+        torch's default one.
+        """
+        device = torch.device("cpu") if generator is None else generator.device
+        seeds = torch.empty(batch, dtype=torch.int64, device=device)
+        for i in range(batch if device.type != "cpu" else 0):
+            seeds[i] = torch.randint(_SEED_RANGE, (), generator=generator, device=device)
+        if device.type == "cpu":
+            seeds = torch.randint(_SEED_RANGE, (batch,), generator=generator)
+        return ElementNoise(seeds)
+
+    def __call__(self, step: int, like: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch *shape"]:
+        """Return the noise of sampler step `step`; samplers use 1 and up, 0 is left for drawing x_1.
+
+        Raises:
+            ValueError: if `like` has another batch size than there are seeds.
+        """
+        if len(like) != len(self.seeds):
+            raise ValueError(
+                f"like must have one element a seed ({len(self.seeds)}), found {len(like)} elements"
+            )
+        size = math.prod(like.shape[1:])
+        pairs = torch.arange((size + 1) // 2, device=like.device)
+        stream = _mix(_mix(self.seeds.to(like.device)) + step)
+        bits = _mix(stream[:, None] + _mix(pairs + 1))
+        # The two halves of 64 bits give a radius in (0, 1] and an angle; float64 only where the result needs it.
+        real = torch.float64 if like.dtype == torch.float64 else torch.float32
+        radius = ((_shift(bits, 32) + 1).to(real) * 2.0**-32).clamp(max=1.0).log().mul(-2.0).sqrt()
+        angle = (bits & 0xFFFFFFFF).to(real) * (2.0**-32 * 2.0 * math.pi)
+        normal = torch.stack([radius * angle.cos(), radius * angle.sin()], dim=-1).flatten(1)
+        return normal[:, :size].reshape(like.shape).to(like.dtype)
+
+
+_SEED_RANGE: Final = 2**62
+_GAMMA: Final = 0x9E3779B97F4A7C15 - 2**64
+_FIRST: Final = 0xBF58476D1CE4E5B9 - 2**64
+_SECOND: Final = 0x94D049BB133111EB - 2**64
+
+
+def _mix(x: Tensor) -> Tensor:
+    """One SplitMix64 output for each state; int64 arithmetic wraps as unsigned arithmetic does."""
+    x = x * _GAMMA
+    x = (x ^ _shift(x, 30)) * _FIRST
+    x = (x ^ _shift(x, 27)) * _SECOND
+    return x ^ _shift(x, 31)
+
+
+def _shift(x: Tensor, places: int) -> Tensor:
+    """Shift right without copying the sign."""
+    return (x >> places) & ((1 << (64 - places)) - 1)
