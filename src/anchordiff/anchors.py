@@ -1,0 +1,119 @@
+"""Anchors: the steps of a trajectory that are kept.
+
+Notation: an anchor set is a sorted tuple of steps `0 = i_0 < i_1 < … < i_{K-1} = horizon - 1`. It always
+holds the first and the last step.
+"""
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor
+
+from anchordiff.records import TensorRecord
+
+
+@dataclass(frozen=True)
+class AnchorSet(TensorRecord):
+    """A batch of anchor sets with K anchors each.
+
+    Args:
+        index: steps of the anchors, strictly increasing from 0 to `horizon - 1` in every row.
+        horizon: number of steps of the trajectory.
+
+    Raises:
+        ValueError: if a row of `index` breaks the rule above.
+
+    Example:
+        >>> import torch
+        >>> anchors = AnchorSet(torch.tensor([[0, 3, 4]]), horizon=5)
+        >>> anchors.mask.int().tolist()
+        [[1, 0, 0, 1, 1]]
+        >>> anchors.times.tolist()
+        [[0.0, 0.75, 1.0]]
+    """
+
+    index: Int[Tensor, "batch K"]
+    horizon: int
+
+    def __post_init__(self) -> None:
+        index = self.index
+        if index.ndim != 2 or index.is_floating_point() or index.dtype == torch.bool:
+            raise ValueError(
+                f"index must be integers of shape (batch, K), found {index.dtype} {tuple(index.shape)}"
+            )
+        if self.horizon < 2:
+            raise ValueError(f"horizon must be at least 2, found {self.horizon}")
+        if not 2 <= index.shape[1] <= self.horizon:
+            raise ValueError(
+                f"index must hold 2 to horizon = {self.horizon} anchors a row, found {index.shape[1]}"
+            )
+        good = (index[:, 0] == 0) & (index[:, -1] == self.horizon - 1) & (index.diff(dim=1) > 0).all(1)
+        if not bool(good.all()):
+            row = int((~good).nonzero()[0, 0])
+            raise ValueError(
+                f"index[{row}] must increase strictly from 0 to {self.horizon - 1}, "
+                f"found {index[row].tolist()}"
+            )
+        object.__setattr__(self, "index", index.long())
+
+    def _map(self, function: Callable[[Any], Any]) -> "AnchorSet":
+        # Moving, repeating and selecting rows keep a valid set valid: no second check, which would
+        # make a GPU wait.
+        new = copy(self)
+        object.__setattr__(new, "index", function(self.index))
+        return new
+
+    @classmethod
+    def from_mask(cls, mask: Bool[Tensor, "batch horizon"]) -> "AnchorSet":
+        """Make the set from a mask that is True at anchors.
+
+        Raises:
+            ValueError: if the rows do not all hold the same number of anchors, or an end is missing.
+        """
+        counts = mask.sum(1)
+        if len(mask) == 0:
+            raise ValueError("mask must have at least one row, found none")
+        if bool((counts != counts[0]).any()):
+            row = int((counts != counts[0]).nonzero()[0, 0])
+            raise ValueError(
+                "mask must have the same number of anchors in every row, "
+                f"found {int(counts[0])} in row 0 and {int(counts[row])} in row {row}"
+            )
+        return cls(mask.nonzero()[:, 1].view(len(mask), -1), mask.shape[1])
+
+    @property
+    def num_anchors(self) -> int:
+        """Anchors a row, K."""
+        return self.index.shape[1]
+
+    @property
+    def mask(self) -> Bool[Tensor, "batch horizon"]:
+        """True at anchors."""
+        mask = torch.zeros(len(self.index), self.horizon, dtype=torch.bool, device=self.index.device)
+        return mask.scatter_(1, self.index, value=True)
+
+    @property
+    def times(self) -> Float[Tensor, "batch K"]:
+        """The anchors' places in [0, 1]: step / (horizon - 1)."""
+        return self.index.float() / (self.horizon - 1)
+
+    @property
+    def gaps(self) -> Int[Tensor, "batch K-1"]:
+        """Steps from each anchor to the next."""
+        return self.index.diff(dim=1)
+
+    def gather(self, x: Shaped[Tensor, "batch horizon dim"]) -> Shaped[Tensor, "batch K dim"]:
+        """Take the states of `x` at the anchors.
+
+        Raises:
+            ValueError: if `x` has another batch size or horizon.
+        """
+        if x.shape[:2] != (len(self.index), self.horizon):
+            raise ValueError(
+                f"x must have batch and horizon {(len(self.index), self.horizon)}, found {tuple(x.shape[:2])}"
+            )
+        return x.gather(1, self.index[:, :, None].expand(-1, -1, x.shape[2]))

@@ -1,0 +1,174 @@
+"""Interpolation between keypoints at anchors, differentiable in the keypoints.
+
+Notation: anchors `i_0 = 0 < i_1 < … < i_{K-1} = horizon - 1`, keypoints `z_k`, gaps `h_k = i_{k+1} - i_k`; a
+step `j` in `[i_k, i_{k+1}]` has the weight `w = (j - i_k) / h_k`.
+"""
+
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from anchordiff.anchors import AnchorSet
+from anchordiff.kernels.interpolate import interpolate_linear, interpolate_linear_adjoint
+
+
+def interpolate(
+    keypoints: Float[Tensor, "batch K dim"],
+    anchors: AnchorSet,
+    *,
+    method: Literal["linear", "hermite"] = "linear",
+) -> Float[Tensor, "batch horizon dim"]:
+    """Interpolate between keypoints; exact at the anchors, differentiable in the keypoints.
+
+    `"linear"` is `x_j = z_k + w (z_{k+1} - z_k)`. `"hermite"` is the piecewise cubic whose slope at an anchor
+    is that of the parabola through it and its two neighbours ("cubic Bessel interpolation", C. de Boor, A
+    Practical Guide to Splines, 1978, ch. IV; with equal gaps the inner pieces are Catmull-Rom splines). It
+    reproduces quadratics, and may overshoot.
+
+    float32 and float64 tensors on the CPU go through a compiled kernel (`"linear"`), all else through torch.
+
+    Args:
+        keypoints: states at the anchors.
+        anchors: the steps of the keypoints and the horizon.
+        method: the interpolant.
+
+    Raises:
+        ValueError: if `keypoints` does not fit `anchors`, or `method` is unknown.
+
+    Example:
+        >>> import torch
+        >>> anchors = AnchorSet(torch.tensor([[0, 2, 3]]), horizon=4)
+        >>> interpolate(torch.tensor([[[0.0], [4.0], [5.0]]]), anchors)[0, :, 0].tolist()
+        [0.0, 2.0, 4.0, 5.0]
+    """
+    index = anchors.index
+    if keypoints.ndim != 3 or keypoints.shape[:2] != index.shape:
+        raise ValueError(
+            f"keypoints must have the shape {tuple(index.shape)} + (dim,) of the anchors, "
+            f"found {tuple(keypoints.shape)}"
+        )
+    if keypoints.device != index.device:
+        raise ValueError(f"keypoints must be on the anchors' device {index.device}, found {keypoints.device}")
+    if method == "hermite":
+        return _hermite(keypoints, index, anchors.horizon)
+    if method != "linear":
+        raise ValueError(f"method must be 'linear' or 'hermite', found {method!r}")
+    if (
+        index.is_cpu
+        and keypoints.dtype in (torch.float32, torch.float64)
+        and not torch.compiler.is_compiling()
+    ):
+        if keypoints.requires_grad and torch.is_grad_enabled():
+            out: Tensor = _Linear.apply(keypoints, index, anchors.horizon)  # type: ignore[no-untyped-call]
+            return out
+        return torch.from_numpy(
+            interpolate_linear(keypoints.detach().numpy(), index.numpy(), anchors.horizon)
+        )
+    return _linear(keypoints, index, anchors.horizon)
+
+
+def with_velocity(positions: Float[Tensor, "batch horizon 2"]) -> Float[Tensor, "batch horizon 4"]:
+    """Append velocities, in cells a step: forward differences, of which the last is repeated.
+
+    Args:
+        positions: (x, y) in cells.
+
+    Raises:
+        ValueError: if there are fewer than two steps.
+
+    Example:
+        >>> import torch
+        >>> with_velocity(torch.tensor([[[0.0, 0.0], [1.0, 0.0], [1.0, 2.0]]]))[0, :, 2:].tolist()
+        [[1.0, 0.0], [0.0, 2.0], [0.0, 2.0]]
+    """
+    if positions.ndim != 3 or positions.shape[1] < 2 or positions.shape[2] != 2:
+        raise ValueError(
+            f"positions must have the shape (batch, at least 2 steps, 2), found {tuple(positions.shape)}"
+        )
+    velocity = positions.diff(dim=1)
+    return torch.cat([positions, torch.cat([velocity, velocity[:, -1:]], dim=1)], dim=2)
+
+
+class _Linear(torch.autograd.Function):
+    """Linear interpolation by the kernel; its derivative is the adjoint, itself differentiable."""
+
+    @staticmethod
+    def forward(ctx: Any, keypoints: Tensor, index: Tensor, horizon: int) -> Tensor:  # noqa: ANN401
+        ctx.save_for_backward(index)
+        return torch.from_numpy(interpolate_linear(keypoints.detach().numpy(), index.numpy(), horizon))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
+        (index,) = ctx.saved_tensors
+        out: Tensor = _LinearAdjoint.apply(grad, index)  # type: ignore[no-untyped-call]
+        return out, None, None
+
+
+class _LinearAdjoint(torch.autograd.Function):
+    """The adjoint of `_Linear`, whose own derivative is `_Linear`."""
+
+    @staticmethod
+    def forward(ctx: Any, grad: Tensor, index: Tensor) -> Tensor:  # noqa: ANN401
+        ctx.save_for_backward(index)
+        ctx.horizon = grad.shape[1]
+        return torch.from_numpy(interpolate_linear_adjoint(grad.detach().numpy(), index.numpy()))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        (index,) = ctx.saved_tensors
+        out: Tensor = _Linear.apply(grad, index, ctx.horizon)  # type: ignore[no-untyped-call]
+        return out, None
+
+
+def _segments(
+    index: Int[Tensor, "batch K"], horizon: int
+) -> tuple[Int[Tensor, "batch horizon"], Int[Tensor, "batch horizon"], Int[Tensor, "batch horizon"]]:
+    """For every step: its segment's number, its distance to the segment's left end, the segment's gap."""
+    starts = torch.zeros(len(index), horizon, dtype=torch.long, device=index.device)
+    segment = starts.scatter_(1, index[:, 1:-1], 1).cumsum(1)
+    offset = torch.arange(horizon, device=index.device) - index.gather(1, segment)
+    return segment, offset, index.diff(dim=1).gather(1, segment)
+
+
+def _weight(offset: Tensor, gap: Tensor, dtype: torch.dtype) -> Tensor:
+    # Half precision cannot hold every step number, so the division is made in a wider type.
+    return (offset.to(torch.promote_types(dtype, torch.float32)) / gap).to(dtype)[:, :, None]
+
+
+def _take(values: Tensor, segment: Int[Tensor, "batch horizon"]) -> Tensor:
+    return values.gather(1, segment[:, :, None].expand(-1, -1, values.shape[2]))
+
+
+def _pin(out: Tensor, keypoints: Tensor, index: Tensor) -> Tensor:
+    """Put the keypoints in place, so that rounding cannot move them."""
+    return out.scatter(1, index[:, :, None].expand(-1, -1, out.shape[2]), keypoints)
+
+
+def _linear(keypoints: Tensor, index: Tensor, horizon: int) -> Tensor:
+    segment, offset, gap = _segments(index, horizon)
+    weight = _weight(offset, gap, keypoints.dtype)
+    out = _take(keypoints[:, :-1], segment) + weight * _take(keypoints.diff(dim=1), segment)
+    return _pin(out, keypoints, index)
+
+
+def _hermite(keypoints: Tensor, index: Tensor, horizon: int) -> Tensor:
+    gaps = index.diff(dim=1).to(keypoints.dtype)[:, :, None]
+    secants = keypoints.diff(dim=1) / gaps
+    if index.shape[1] == 2:
+        slopes = secants.expand_as(keypoints)
+    else:
+        share = gaps[:, :-1] / (gaps[:, :-1] + gaps[:, 1:])
+        inner = secants[:, :-1] + share * secants.diff(dim=1)
+        first = 2 * secants[:, :1] - inner[:, :1]
+        last = 2 * secants[:, -1:] - inner[:, -1:]
+        slopes = torch.cat([first, inner, last], dim=1)
+    segment, offset, gap = _segments(index, horizon)
+    w = _weight(offset, gap, keypoints.dtype)
+    rise = _take(keypoints.diff(dim=1), segment)
+    # The chord plus a bend that vanishes at both ends: the Hermite basis, regrouped.
+    bend_left = _take(slopes[:, :-1] * gaps, segment) - rise
+    bend_right = rise - _take(slopes[:, 1:] * gaps, segment)
+    out = _take(keypoints[:, :-1], segment) + w * rise + w * (1 - w) * ((1 - w) * bend_left + w * bend_right)
+    return _pin(out, keypoints, index)

@@ -1,0 +1,186 @@
+"""Linear interpolation between keypoints at non-uniform anchors, and its adjoint.
+
+Notation: anchors `i_0 = 0 < i_1 < … < i_{K-1} = horizon - 1`, keypoints `z_k`; for a step `j` in
+`[i_k, i_{k+1})` with `w = (j - i_k) / (i_{k+1} - i_k)` the trajectory is `x_j = z_k + w (z_{k+1} - z_k)`.
+At an anchor `w` is 0, so keypoints are reproduced bit by bit.
+"""
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from jaxtyping import Float, Int
+
+from anchordiff.kernels._jit import kernel
+
+Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_PARALLEL_BYTES = 5 << 19  # starting threads costs more than they save below about 2.5 MB
+
+
+@kernel()
+def _fill_rows(keypoints: Floats, anchors: Ints, out: Floats, start: int, stop: int) -> int:
+    """Write rows `start … stop - 1`; return the first row with bad anchors, or -1."""
+    num_anchors, dim = keypoints.shape[1], keypoints.shape[2]
+    horizon = out.shape[1]
+    one = out.dtype.type(1)
+    for b in range(start, stop):
+        if anchors[b, 0] != 0 or anchors[b, num_anchors - 1] != horizon - 1:
+            return b
+        for k in range(num_anchors - 1):
+            left, right = anchors[b, k], anchors[b, k + 1]
+            if right <= left or right >= horizon:
+                return b
+            gap = right - left
+            scale = one / out.dtype.type(gap)
+            piece = out[b, left:right]
+            if dim == 2:
+                x, y = keypoints[b, k, 0], keypoints[b, k, 1]
+                dx, dy = keypoints[b, k + 1, 0] - x, keypoints[b, k + 1, 1] - y
+                for j in range(gap):
+                    w = out.dtype.type(j) * scale
+                    piece[j, 0] = x + w * dx
+                    piece[j, 1] = y + w * dy
+            elif dim == 4:
+                x, y = keypoints[b, k, 0], keypoints[b, k, 1]
+                u, v = keypoints[b, k, 2], keypoints[b, k, 3]
+                dx, dy = keypoints[b, k + 1, 0] - x, keypoints[b, k + 1, 1] - y
+                du, dv = keypoints[b, k + 1, 2] - u, keypoints[b, k + 1, 3] - v
+                for j in range(gap):
+                    w = out.dtype.type(j) * scale
+                    piece[j, 0] = x + w * dx
+                    piece[j, 1] = y + w * dy
+                    piece[j, 2] = u + w * du
+                    piece[j, 3] = v + w * dv
+            else:
+                for j in range(gap):
+                    w = out.dtype.type(j) * scale
+                    for d in range(dim):
+                        a = keypoints[b, k, d]
+                        piece[j, d] = a + w * (keypoints[b, k + 1, d] - a)
+        for d in range(dim):
+            out[b, horizon - 1, d] = keypoints[b, num_anchors - 1, d]
+    return -1
+
+
+@kernel(parallel=True)
+def _fill_parallel(keypoints: Floats, anchors: Ints, out: Floats, threads: int) -> int:
+    batch = out.shape[0]
+    bad = np.empty(threads, np.int64)
+    for part in numba.prange(threads):
+        bad[part] = _fill_rows(
+            keypoints, anchors, out, batch * part // threads, batch * (part + 1) // threads
+        )
+    return int(bad.max())
+
+
+@kernel()
+def _adjoint_rows(grad: Floats, anchors: Ints, out: Floats) -> int:
+    """Write `out = Aᵀ grad`; return the first row with bad anchors, or -1."""
+    num_anchors, dim = out.shape[1], out.shape[2]
+    horizon = grad.shape[1]
+    one = out.dtype.type(1)
+    for b in range(out.shape[0]):
+        if anchors[b, 0] != 0 or anchors[b, num_anchors - 1] != horizon - 1:
+            return b
+        for d in range(dim):
+            out[b, 0, d] = 0
+        for k in range(num_anchors - 1):
+            left, right = anchors[b, k], anchors[b, k + 1]
+            if right <= left or right >= horizon:
+                return b
+            scale = one / out.dtype.type(right - left)
+            piece = grad[b, left:right]
+            for d in range(dim):
+                total = out.dtype.type(0)
+                moment = out.dtype.type(0)
+                for j in range(right - left):
+                    total += piece[j, d]
+                    moment += out.dtype.type(j) * piece[j, d]
+                out[b, k, d] += total - scale * moment
+                out[b, k + 1, d] = scale * moment
+        for d in range(dim):
+            out[b, num_anchors - 1, d] += grad[b, horizon - 1, d]
+    return -1
+
+
+def interpolate_linear(
+    keypoints: Float[np.ndarray, "batch K dim"],
+    anchors: Int[np.ndarray, "batch K"],
+    horizon: int,
+    *,
+    threads: int = 1,
+) -> Float[np.ndarray, "batch horizon dim"]:
+    """Interpolate linearly between keypoints.
+
+    Args:
+        keypoints: states at the anchors; float32 or float64.
+        anchors: steps of the keypoints, strictly increasing from 0 to `horizon - 1`; int64.
+        horizon: number of steps of the result.
+        threads: share large batches (from about 2.5 MB of output) among this many threads; keep 1 inside
+            worker processes.
+
+    Raises:
+        ValueError: if shapes or dtypes do not fit, or a row of `anchors` breaks the rule above.
+
+    Example:
+        >>> import numpy as np
+        >>> interpolate_linear(np.array([[[0.0], [6.0], [7.0]]]), np.array([[0, 3, 4]]), 5)[0, :, 0].tolist()
+        [0.0, 2.0, 4.0, 6.0, 7.0]
+    """
+    keypoints, anchors = _checked(keypoints, anchors, "keypoints")
+    if keypoints.shape[1] != anchors.shape[1]:
+        raise ValueError(f"keypoints must have {anchors.shape[1]} anchors, found {keypoints.shape[1]}")
+    out = np.empty((keypoints.shape[0], horizon, keypoints.shape[2]), keypoints.dtype)
+    if threads > 1 and out.nbytes >= _PARALLEL_BYTES:
+        bad = _fill_parallel(keypoints, anchors, out, threads)
+    else:
+        bad = _fill_rows(keypoints, anchors, out, 0, keypoints.shape[0])
+    if bad >= 0:
+        raise _bad_anchors(anchors, bad, horizon)
+    return out
+
+
+def interpolate_linear_adjoint(
+    grad: Float[np.ndarray, "batch horizon dim"], anchors: Int[np.ndarray, "batch K"]
+) -> Float[np.ndarray, "batch K dim"]:
+    """Apply the transpose of `interpolate_linear`, which maps gradients of the trajectory to the keypoints.
+
+    Args:
+        grad: gradient with respect to every step; float32 or float64.
+        anchors: steps of the keypoints, strictly increasing from 0 to `horizon - 1`; int64.
+
+    Raises:
+        ValueError: if shapes or dtypes do not fit, or a row of `anchors` breaks the rule above.
+    """
+    grad, anchors = _checked(grad, anchors, "grad")
+    out = np.empty((grad.shape[0], anchors.shape[1], grad.shape[2]), grad.dtype)
+    bad = _adjoint_rows(grad, anchors, out)
+    if bad >= 0:
+        raise _bad_anchors(anchors, bad, grad.shape[1])
+    return out
+
+
+def _checked(values: np.ndarray, anchors: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+    if values.ndim != 3 or values.dtype.char not in "fd":
+        raise ValueError(
+            f"{name} must be a float32 or float64 array of three axes, found {values.dtype} {values.shape}"
+        )
+    if anchors.ndim != 2 or anchors.dtype != np.int64 or anchors.shape[1] < 2:
+        raise ValueError(
+            "anchors must be an int64 array of two axes with at least 2 anchors a row, "
+            f"found {anchors.dtype} {anchors.shape}"
+        )
+    if anchors.shape[0] != values.shape[0]:
+        raise ValueError(f"anchors must have {values.shape[0]} rows as {name}, found {anchors.shape[0]}")
+    if not values.flags.c_contiguous:
+        values = np.ascontiguousarray(values)
+    if not anchors.flags.c_contiguous:
+        anchors = np.ascontiguousarray(anchors)
+    return values, anchors
+
+
+def _bad_anchors(anchors: np.ndarray, row: int, horizon: int) -> ValueError:
+    return ValueError(
+        f"anchors[{row}] must increase strictly from 0 to {horizon - 1}, found {anchors[row].tolist()}"
+    )

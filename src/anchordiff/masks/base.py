@@ -1,0 +1,141 @@
+"""The mask samplers' common face and their algebra.
+
+Notation: a mask is boolean, (batch, horizon), True at anchors. A sampler draws among the steps that are
+free, that is not `taken`; steps 0 and `horizon - 1` are the ends.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+
+class MaskSampler(ABC):
+    """Draws masks; samplers add and unite.
+
+    `a + b` draws `b` among the steps that `a` left free, so the numbers of anchors add; `a | b` draws both
+    on their own and unites them, so they may share anchors.
+
+    Example:
+        >>> import torch
+        >>> from anchordiff.masks import Ends, Random
+        >>> mask = (Ends() + Random(6)).sample(3, 64, generator=torch.Generator().manual_seed(0))
+        >>> mask.sum(1).tolist()
+        [8, 8, 8]
+    """
+
+    @abstractmethod
+    def sample(
+        self,
+        batch: int,
+        horizon: int,
+        *,
+        taken: Bool[Tensor, "batch horizon"] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Bool[Tensor, "batch horizon"]:
+        """Draw a batch of masks.
+
+        Args:
+            batch: number of rows.
+            horizon: number of steps.
+            taken: steps that may not be drawn; the result holds only new ones.
+            generator: source of randomness. The result is on the device of `taken` or else of `generator`.
+
+        Raises:
+            ValueError: if a row has too few free steps.
+        """
+
+    def __add__(self, other: "MaskSampler") -> "Sum":
+        return Sum(self, other)
+
+    def __or__(self, other: "MaskSampler") -> "Union":
+        return Union(self, other)
+
+
+@dataclass(frozen=True)
+class Sum(MaskSampler):
+    """`second` drawn among the steps that `first` left free: the counts add."""
+
+    first: MaskSampler
+    second: MaskSampler
+
+    def sample(
+        self,
+        batch: int,
+        horizon: int,
+        *,
+        taken: Bool[Tensor, "batch horizon"] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Bool[Tensor, "batch horizon"]:
+        """Draw `first`, then `second` among what is left."""
+        first = self.first.sample(batch, horizon, taken=taken, generator=generator)
+        used = first if taken is None else first | taken
+        return first | self.second.sample(batch, horizon, taken=used, generator=generator)
+
+
+@dataclass(frozen=True)
+class Union(MaskSampler):
+    """The anchors of either sampler, drawn on their own."""
+
+    first: MaskSampler
+    second: MaskSampler
+
+    def sample(
+        self,
+        batch: int,
+        horizon: int,
+        *,
+        taken: Bool[Tensor, "batch horizon"] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Bool[Tensor, "batch horizon"]:
+        """Draw both and unite them."""
+        first = self.first.sample(batch, horizon, taken=taken, generator=generator)
+        return first | self.second.sample(batch, horizon, taken=taken, generator=generator)
+
+
+def free_steps(
+    batch: int,
+    horizon: int,
+    count: int,
+    *,
+    taken: Bool[Tensor, "batch horizon"] | None,
+    generator: torch.Generator | None,
+) -> Bool[Tensor, "batch horizon"]:
+    """The steps that a sampler may draw, after a check that every row has at least `count` of them.
+
+    Raises:
+        ValueError: if a size is impossible, `taken` has another shape, or a row has too few free steps.
+    """
+    if batch < 1:
+        raise ValueError(f"batch must be at least 1, found {batch}")
+    if horizon < 2:
+        raise ValueError(f"horizon must be at least 2, found {horizon}")
+    if taken is None:
+        if count > horizon:
+            raise ValueError(f"count must be at most horizon = {horizon}, found {count}")
+        device = "cpu" if generator is None else generator.device
+        return torch.ones(batch, horizon, dtype=torch.bool, device=device)
+    if taken.shape != (batch, horizon) or taken.dtype != torch.bool:
+        raise ValueError(
+            f"taken must be a bool tensor of shape {(batch, horizon)}, "
+            f"found {taken.dtype} {tuple(taken.shape)}"
+        )
+    free = ~taken
+    least, row = free.sum(1).min(0)
+    if count > least:
+        raise ValueError(
+            f"count must be at most the {int(least)} free steps of row {int(row)}, found {count}"
+        )
+    return free
+
+
+def check_count(count: int) -> None:
+    """Refuse negative counts.
+
+    Raises:
+        ValueError: if `count` is below 0.
+    """
+    if count < 0:
+        raise ValueError(f"count must not be negative, found {count}")

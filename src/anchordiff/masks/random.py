@@ -1,0 +1,38 @@
+"""Anchors drawn uniformly."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from anchordiff.masks.base import MaskSampler, check_count, free_steps
+
+
+@dataclass(frozen=True)
+class Random(MaskSampler):
+    """`count` free steps drawn uniformly without replacement; write `Ends() + Random(6)` to keep the ends.
+
+    Raises:
+        ValueError: if `count` is negative.
+    """
+
+    count: int
+
+    def __post_init__(self) -> None:
+        check_count(self.count)
+
+    def sample(
+        self,
+        batch: int,
+        horizon: int,
+        *,
+        taken: Bool[Tensor, "batch horizon"] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Bool[Tensor, "batch horizon"]:
+        """Draw `count` free steps a row."""
+        free = free_steps(batch, horizon, self.count, taken=taken, generator=generator)
+        keys = torch.rand(batch, horizon, generator=generator, device=free.device)
+        # Random keys lie in [0, 1): a taken step's -1 never ranks before a free step.
+        chosen = keys.masked_fill_(~free, -1.0).topk(self.count, dim=1).indices
+        return torch.zeros_like(free).scatter_(1, chosen, value=True)
