@@ -1,0 +1,72 @@
+"""Checkpoint files: whole or not there, safe to load, at home on any device."""
+
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from anchordiff.errors import CorruptFileError
+from anchordiff.training.state import TrainState
+
+_FORMAT = "anchordiff checkpoint 1"
+_ENTRIES = frozenset({"step", "best", "config", "model", "ema", "optimizer", "scaler"})
+
+
+def save_checkpoint(path: str | Path, state: TrainState) -> None:
+    """Write a run's state so that `path` always holds a whole checkpoint: the old one or the new one."""
+    path = Path(path)
+    content = {"format": _FORMAT, **state.state_dict()}
+    write_atomically(path, lambda file: torch.save(content, file))
+    state.saved = path
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint's entries to CPU memory: step, best, config, model, ema, optimizer, scaler.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        CorruptFileError: if the file is no whole checkpoint.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise CorruptFileError(f"{path} is not a readable checkpoint: {error}") from error
+    if not isinstance(content, dict) or content.pop("format", None) != _FORMAT or content.keys() != _ENTRIES:
+        raise CorruptFileError(f"{path} is not a checkpoint of this version ({_FORMAT})")
+    return content
+
+
+def load_checkpoint(path: str | Path, state: TrainState) -> None:
+    """Put a run's saved state into `state`, on whatever device its model is.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        CorruptFileError: if the file is no whole checkpoint.
+        ValueError: if it was saved under another config.
+    """
+    state.load_state_dict(read_checkpoint(path))
+    state.saved = Path(path)
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Let `write` fill a file, and give it its name only when it is whole and on the disk.
+
+    One process writes a path at a time: the temporary file has a fixed name, so that what a killed
+    process left behind is overwritten and not piled up.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

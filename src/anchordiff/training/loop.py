@@ -1,0 +1,183 @@
+"""The training loop: batches and a loss in, one record out after each optimiser step."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from anchordiff.errors import TrainingError
+from anchordiff.training.config import TrainConfig
+from anchordiff.training.distributed import joined
+from anchordiff.training.prefetch import moved, prefetch
+from anchordiff.training.slots import Slot, slots
+from anchordiff.training.state import TrainState
+
+Model = TypeVar("Model", bound=nn.Module)
+Batch = TypeVar("Batch")
+Batches = Callable[[Slot], Batch]
+Loss = Callable[[Model, Batch, torch.Generator], Tensor | Mapping[str, Tensor]]
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_LEAST_SCALE = 2.0**-10
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainStep:
+    """What one optimiser step did.
+
+    Attributes:
+        step: finished steps, from 1.
+        loss: mean over the step's batch.
+        terms: means of the loss's other named terms.
+        learning_rate: the rate of this step.
+        grad_norm: L2 norm of the gradient before clipping; infinite where the step was skipped.
+        skipped: whether fp16 gradients overflowed, so that the scaler skipped the update.
+        seconds: wall time of the step.
+        data_seconds: the part of it spent waiting for batches.
+    """
+
+    step: int
+    loss: float
+    learning_rate: float
+    grad_norm: float
+    seconds: float
+    data_seconds: float
+    skipped: bool = False
+    terms: dict[str, float] = field(default_factory=dict)
+
+
+def train(
+    model: Model,
+    batches: Batches[Batch],
+    loss: Loss[Model, Batch],
+    config: TrainConfig,
+    *,
+    state: TrainState | None = None,
+    ahead: int = 2,
+) -> Iterator[TrainStep]:
+    """Train `model` where it is, and yield after each optimiser step.
+
+    Logging, saving and stopping are the caller's. Between two yields the state is consistent, so it may be
+    saved there. Under torchrun each process computes its share of every batch and all yield the same.
+
+    Torch's global generator is seeded anew for each batch, so that dropout too follows from the step.
+
+    Args:
+        model: module on its device, in float32.
+        batches: makes the batch of a slot, on the CPU; a pure function of the slot, called ahead of time
+            in another thread. `slot.indices` gives the indices of its samples.
+        loss: of (model, batch on the model's device, generator on that device): a scalar mean over the
+            batch, or named scalars of which "loss" is the one to minimise.
+        config: the run's settings.
+        state: where to go on from, made for `model` and `config`; default a new start.
+        ahead: batches to prepare in advance; 0 makes them in the loop.
+
+    Raises:
+        ValueError: if `state` is of another model or config.
+        TrainingError: if the loss or the gradient stops being finite; the weights are those before that step.
+
+    Example:
+        >>> model = nn.Linear(1, 1)
+        >>> def batches(slot):
+        ...     return torch.tensor(slot.indices % 7, dtype=torch.float32)[:, None]
+        >>> def loss(model, x, generator):
+        ...     return (model(x) - 2 * x).square().mean()
+        >>> config = TrainConfig(steps=300, learning_rate=0.05, warmup_steps=10)
+        >>> losses = [step.loss for step in train(model, batches, loss, config)]
+        >>> losses[-1] < 0.01 * losses[0]
+        True
+    """
+    state = state or TrainState(model, config)
+    if state.model is not model or state.config != config:
+        raise ValueError("state must have been made for this model and config, found another's")
+    return _steps(model, batches, loss, state, ahead)
+
+
+def _steps(
+    model: Model, batches: Batches[Batch], loss: Loss[Model, Batch], state: TrainState, ahead: int
+) -> Iterator[TrainStep]:
+    config, device, optimizer, scaler = state.config, state.device, state.optimizer, state.scaler
+    generator = torch.Generator(device)
+    with joined(device) as ranks:
+        ranks.share(model)
+        places = slots(config, start=state.step, rank=ranks.rank, world=ranks.world)
+        keyed = _keyed(batches)
+        with prefetch(keyed, places, ahead=ahead, pin=device.type == "cuda") as stream:
+            while state.step < config.steps:
+                began, waited = time.perf_counter(), 0.0
+                model.train()
+                optimizer.zero_grad(set_to_none=True)
+                rate = config.learning_rate_at(state.step)
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+                sums: dict[str, Tensor] = {}
+                for _ in range(config.accumulate):
+                    asked = time.perf_counter()
+                    slot, batch = next(stream)
+                    waited += time.perf_counter() - asked
+                    seed = slot.seed(config.seed)
+                    torch.manual_seed(seed)
+                    generator.manual_seed(seed)
+                    with torch.autocast(
+                        device.type, _DTYPES[config.precision], enabled=config.precision != "fp32"
+                    ):
+                        terms = _named(loss(model, moved(batch, device), generator))
+                    torch.autograd.backward(scaler.scale(terms["loss"] / config.accumulate))
+                    for name, value in terms.items():
+                        sums[name] = sums.get(name, 0.0) + value.detach().float() / config.accumulate
+                ranks.average_gradients(state.parameters)
+                scaler.unscale_(optimizer)
+                norm = nn.utils.clip_grad_norm_(state.parameters, config.clip_norm or math.inf)
+                means = ranks.mean(torch.stack(list(sums.values())))
+                *values, grad_norm = torch.cat([means, norm.float()[None]]).tolist()
+                named = dict(zip(sums, values, strict=True))
+                _check(named["loss"], grad_norm, state)
+                scaler.step(optimizer)
+                scaler.update()
+                if state.ema is not None:
+                    state.ema.update(model)
+                state.step += 1
+                yield TrainStep(
+                    step=state.step,
+                    loss=named.pop("loss"),
+                    learning_rate=rate,
+                    grad_norm=grad_norm,
+                    seconds=time.perf_counter() - began,
+                    data_seconds=waited,
+                    skipped=not math.isfinite(grad_norm),
+                    terms=named,
+                )
+
+
+def _keyed(batches: Batches[Batch]) -> Callable[[Slot], tuple[Slot, Batch]]:
+    return lambda slot: (slot, batches(slot))
+
+
+def _named(result: Tensor | Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    terms = {"loss": result} if isinstance(result, Tensor) else result
+    if "loss" not in terms:
+        raise ValueError(f"loss must return a tensor or a mapping with 'loss', found {sorted(terms)}")
+    for name, value in terms.items():
+        if value.numel() != 1:
+            raise ValueError(f"{name!r} must be a scalar, found shape {tuple(value.shape)}")
+    return terms
+
+
+def _check(loss: float, grad_norm: float, state: TrainState) -> None:
+    """Refuse a step that would spoil the weights; fp16 overflow alone is the scaler's business."""
+    if not math.isfinite(loss):
+        what = f"loss is {loss}"
+    elif math.isfinite(grad_norm):
+        return
+    elif not state.scaler.is_enabled():
+        what = f"gradient's norm is {grad_norm}"
+    elif state.scaler.get_scale() < _LEAST_SCALE:
+        what = f"gradient overflows at every loss scale down to {state.scaler.get_scale():.1e}"
+    else:
+        return
+    kept = "no checkpoint was saved" if state.saved is None else f"the last good checkpoint is {state.saved}"
+    raise TrainingError(f"step {state.step + 1} cannot be taken: the {what}; {kept}")

@@ -1,0 +1,259 @@
+"""A whole training run in one folder: logs, checkpoints, evaluation, resume."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from anchordiff.errors import CorruptFileError
+from anchordiff.training.checkpoint import load_checkpoint, save_checkpoint, write_atomically
+from anchordiff.training.config import TrainConfig
+from anchordiff.training.distributed import Ranks, joined
+from anchordiff.training.logs import Board, JsonLog, Window, progress_bar
+from anchordiff.training.loop import Batches, Loss, TrainStep, train
+from anchordiff.training.state import TrainState, differences
+
+Model = TypeVar("Model", bound=nn.Module)
+Batch = TypeVar("Batch")
+Evaluate = Callable[[Model, int], Mapping[str, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a run is watched and kept; none of it changes the weights, so all may change at a resume.
+
+    Attributes:
+        log_every: steps a line of the log; the line holds their mean.
+        save_every: steps between two writes of checkpoints/last.pt.
+        keep_every: steps between two checkpoints that stay, checkpoints/step-N.pt; None for none.
+        evaluate_every: steps between two evaluations; None evaluates at the end alone.
+        best: which of the evaluation's values decides checkpoints/best.pt.
+        best_is: whether the lowest or the highest value is the best.
+        max_seconds: stop after this time, to be resumed later; None runs to the end.
+        ahead: batches to prepare in advance.
+        tensorboard: whether to write TensorBoard's files where it is installed.
+        progress: whether to show a progress bar; None shows it on a terminal.
+    """
+
+    log_every: int = 50
+    save_every: int = 1000
+    keep_every: int | None = None
+    evaluate_every: int | None = None
+    best: str = "loss"
+    best_is: Literal["lowest", "highest"] = "lowest"
+    max_seconds: float | None = None
+    ahead: int = 2
+    tensorboard: bool = True
+    progress: bool | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("log_every", "save_every", "keep_every", "evaluate_every"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, found {value}")
+
+    def due(self, every: int | None, step: int, steps: int) -> bool:
+        """Whether what happens each `every` steps, and after the last, happens after `step`."""
+        return step == steps or (every is not None and step % every == 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """How a call of `fit` ended.
+
+    Attributes:
+        step: finished steps.
+        finished: whether that is all of them.
+        checkpoint: the last checkpoint.
+        weights: averaged weights (safetensors), or None where the run goes on later.
+        best: best value of the followed metric, if there was an evaluation.
+    """
+
+    step: int
+    finished: bool
+    checkpoint: Path
+    weights: Path | None
+    best: float | None
+
+
+def fit(
+    model: Model,
+    batches: Batches[Batch],
+    loss: Loss[Model, Batch],
+    config: TrainConfig,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    settings: Mapping[str, Any] | None = None,
+    evaluate: Evaluate[Model] | None = None,
+    options: RunOptions | None = None,
+) -> RunResult:
+    """Train in a folder, from its start or from where the run in it stopped.
+
+    The folder gets `config.json`, `log.jsonl`, `checkpoints/`, `tensorboard/` and, at the end,
+    `weights.safetensors`. A run that was killed at any moment and resumed ends as if it had never stopped,
+    on the CPU with the same bits. At the end `model` holds the averaged weights.
+
+    Args:
+        model: module on its device; a new run starts from its weights.
+        batches: as for `train`.
+        loss: as for `train`.
+        config: as for `train`.
+        out: the run's folder.
+        resume: whether to go on with the run in `out`; if there is none yet, a new one starts.
+        settings: what else decides the run, in JSON's terms (the model's config, the data's): saved
+            beside `config` and compared at a resume.
+        evaluate: of (model with averaged weights in evaluation mode, step): named values. It runs in
+            process 0, without gradients.
+        options: how to log and save.
+
+    Raises:
+        ValueError: if `out` holds a run and `resume` is false, or a run with another config.
+        TrainingError: as for `train`; the message names the last good checkpoint.
+    """
+    out, options = Path(out), options or RunOptions()
+    state = TrainState(model, config)
+    with ExitStack() as stack:
+        ranks = stack.enter_context(joined(state.device))
+        _open_folder(out, {"train": asdict(config), **(settings or {})}, state, ranks, resume=resume)
+        run = _Run(model, state, out, evaluate, options, ranks, stack)
+        deadline = None if options.max_seconds is None else time.monotonic() + options.max_seconds
+        steps = stack.enter_context(
+            closing(train(model, batches, loss, config, state=state, ahead=options.ahead))  # type: ignore[type-var]
+        )
+        for step in steps:
+            run.after(step)
+            late = deadline is not None and time.monotonic() > deadline
+            if options.max_seconds is not None and ranks.any(late, device=state.device):
+                break
+        return run.end()
+
+
+def _open_folder(
+    out: Path, settings: Mapping[str, Any], state: TrainState, ranks: Ranks, *, resume: bool
+) -> None:
+    """Make a new run's folder, or check an old one's config and load its last checkpoint."""
+    record, last = out / "config.json", out / "checkpoints" / "last.pt"
+    settings = json.loads(json.dumps(settings))
+    if record.exists():
+        if not resume:
+            raise ValueError(f"out must be a new folder unless resume=True, found a run in {out}")
+        try:
+            saved = json.loads(record.read_bytes())
+        except ValueError as error:
+            raise CorruptFileError(f"{record} is not JSON: {error}") from error
+        changed = differences(saved, settings)
+        if changed:
+            raise ValueError(f"resume needs the config of the run in {out}, found " + "; ".join(changed))
+    if last.exists():
+        load_checkpoint(last, state)
+    ranks.barrier()  # every process has looked before the first one writes
+    if ranks.rank == 0 and not last.exists():
+        write_atomically(record, lambda file: file.write(json.dumps(settings, indent=2).encode() + b"\n"))
+        save_checkpoint(last, state)
+
+
+class _Run:
+    """What happens between the steps, in process 0; the others only count."""
+
+    def __init__(
+        self,
+        model: Model,
+        state: TrainState,
+        out: Path,
+        evaluate: Evaluate[Model] | None,
+        options: RunOptions,
+        ranks: Ranks,
+        stack: ExitStack,
+    ) -> None:
+        self.model, self.state, self.out, self.evaluate = model, state, out, evaluate
+        self.options, self.writes, self.window = options, ranks.rank == 0, Window()
+        self.last = out / "checkpoints" / "last.pt"
+        if self.writes:
+            self.log = stack.enter_context(JsonLog(out / "log.jsonl", keep_until=state.step))
+            self.board = stack.enter_context(
+                closing(Board(out / "tensorboard", start=state.step, wanted=options.tensorboard))
+            )
+            self.bar = stack.enter_context(
+                closing(
+                    progress_bar(
+                        steps=state.config.steps, start=state.step, shown=options.progress, name=out.name
+                    )
+                )
+            )
+
+    def after(self, step: TrainStep) -> None:
+        """Log, evaluate and save what is due after a step."""
+        if not self.writes:
+            return
+        options, steps = self.options, self.state.config.steps
+        self.window.add(step)
+        self.bar.update()
+        saving = options.due(options.save_every, step.step, steps)
+        # A line at each save lets a resumed run write the very lines of one that never stopped.
+        if saving or options.due(options.log_every, step.step, steps):
+            self._log_window(step.learning_rate)
+        if self.evaluate is not None and options.due(options.evaluate_every, step.step, steps):
+            self._evaluate()
+        if options.keep_every is not None and step.step % options.keep_every == 0:
+            save_checkpoint(self.last.with_name(f"step-{step.step:08d}.pt"), self.state)
+        if saving:
+            self._save()
+
+    def end(self) -> RunResult:
+        """Save an unfinished run; give a finished one's model the averaged weights and write them."""
+        state = self.state
+        finished = state.step == state.config.steps
+        weights = self.out / "weights.safetensors" if finished else None
+        if self.writes and not finished:
+            self._log_window(state.optimizer.param_groups[0]["lr"])
+            self._save()
+        if finished and state.ema is not None:
+            state.ema.copy_to(self.model)
+        if self.writes and weights is not None:
+            tensors = {n: v.detach().cpu().clone().contiguous() for n, v in self.model.state_dict().items()}
+            write_atomically(weights, lambda file: file.write(save(tensors)))
+        self.model.eval()
+        return RunResult(
+            step=state.step, finished=finished, checkpoint=self.last, weights=weights, best=state.best
+        )
+
+    def _save(self) -> None:
+        self.log.flush()
+        save_checkpoint(self.last, self.state)
+
+    def _log_window(self, learning_rate: float) -> None:
+        means = self.window.take()
+        if means:
+            self.log.write(event="train", step=self.state.step, learning_rate=learning_rate, **means)
+            self.board.write("train", self.state.step, {"learning_rate": learning_rate, **means})
+            self.bar.set_postfix(loss=f"{means['loss']:.4g}", refresh=False)
+
+    def _evaluate(self) -> None:
+        assert self.evaluate is not None
+        state, options = self.state, self.options
+        self.model.eval()
+        began = time.perf_counter()
+        with ExitStack() as stack:
+            stack.enter_context(torch.no_grad())
+            if state.ema is not None:
+                stack.enter_context(state.ema.applied(self.model))
+            values = dict(self.evaluate(self.model, state.step))
+        seconds = time.perf_counter() - began
+        self.log.write(event="evaluation", step=state.step, **values, seconds=seconds)
+        self.board.write("evaluation", state.step, values)
+        if options.best not in values:
+            raise ValueError(
+                f"best must be one of the evaluation's values {sorted(values)}, found {options.best!r}"
+            )
+        sign = 1 if options.best_is == "lowest" else -1
+        if state.best is None or sign * values[options.best] < sign * state.best:
+            state.best = values[options.best]
+            save_checkpoint(self.last.with_name("best.pt"), state)

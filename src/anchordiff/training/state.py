@@ -1,0 +1,109 @@
+"""Everything that a training run carries from one step to the next."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from anchordiff.training.config import TrainConfig
+from anchordiff.training.ema import EMA
+
+
+class TrainState:
+    """Weights, optimiser, loss scaler and averaged weights of a run after `step` steps.
+
+    The noise and the data are no part of it: they follow from the step.
+
+    Attributes:
+        model: the trained module; it stays on its device.
+        config: the run's settings.
+        optimizer: AdamW over the parameters that take gradients.
+        scaler: loss scaler; idle unless the precision is "fp16".
+        ema: averaged weights, or None where the config wants none.
+        step: finished optimiser steps.
+        best: best value so far of the metric that the caller follows, if any.
+        saved: file of the last checkpoint that was written from or read into this state.
+    """
+
+    def __init__(self, model: nn.Module, config: TrainConfig) -> None:
+        self.model = model
+        self.config = config
+        self.parameters = [value for value in model.parameters() if value.requires_grad]
+        if not self.parameters:
+            raise ValueError("model must have parameters that take gradients, found none")
+        groups = [
+            {
+                "params": [value for value in self.parameters if value.ndim > 1],
+                "weight_decay": config.weight_decay,
+            },
+            {"params": [value for value in self.parameters if value.ndim <= 1], "weight_decay": 0.0},
+        ]
+        self.device = self.parameters[0].device
+        self.optimizer = torch.optim.AdamW(
+            [group for group in groups if group["params"]],
+            lr=config.learning_rate,
+            betas=config.betas,
+            fused=self.device.type in ("cpu", "cuda"),
+        )
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == "fp16")
+        self.ema = (
+            None if config.ema_decay is None else EMA(model, decay=config.ema_decay, warmup=config.ema_warmup)
+        )
+        self.step = 0
+        self.best: float | None = None
+        self.saved: Path | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors, numbers and strings that `load_state_dict` goes on from."""
+        return {
+            "step": self.step,
+            "best": self.best,
+            "config": asdict(self.config),
+            "model": self.model.state_dict(),
+            "ema": None if self.ema is None else self.ema.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a saved state; tensors move to the model's device.
+
+        Raises:
+            ValueError: if the state was saved under another config; the message names what differs.
+        """
+        changed = differences(state["config"], asdict(self.config))
+        if changed:
+            raise ValueError("config must be the one of the saved run, found " + "; ".join(changed))
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict(state["scaler"])
+        if self.ema is not None:
+            self.ema.load_state_dict(state["ema"])
+        self.step = state["step"]
+        self.best = state["best"]
+
+
+def differences(saved: Mapping[str, Any], given: Mapping[str, Any], *, prefix: str = "") -> list[str]:
+    """Name the entries in which two nested configs differ, one "name=new (saved: old)" each.
+
+    Example:
+        >>> differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2}})
+        ['a.b=3 (saved: 1)']
+    """
+    found = []
+    for name in dict.fromkeys([*saved, *given]):
+        old, new = saved.get(name, "nothing"), given.get(name, "nothing")
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += differences(old, new, prefix=f"{prefix}{name}.")
+        elif _plain(old) != _plain(new):
+            found.append(f"{prefix}{name}={new!r} (saved: {old!r})")
+    return found
+
+
+def _plain(value: object) -> object:
+    """Tuples as lists, as they come back from JSON."""
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
