@@ -48,13 +48,13 @@ class LinearBeta(Schedule):
     r"""Variance-preserving schedule of DDPM in continuous time (Ho et al. 2020).
 
     The discrete schedule has beta_i from `beta_start` to `beta_end` over `train_steps` steps and
-    alpha_i^2 = prod_{j <= i} (1 - beta_j). Here the sum of -log(1 - beta_j) becomes an integral by the midpoint
-    rule, so that
+    alpha_i^2 = prod_{j <= i} (1 - beta_j). Here the sum of -log(1 - beta_j) becomes an integral by the
+    midpoint rule, so that
 
         alpha(t)^2 = exp(-A(t)),   A(t) = -N int_0^t log(1 - beta(u)) du,   sigma(t)^2 = 1 - alpha(t)^2,
 
-    where beta(u) is the line through beta_i at u = (i + 1/2) / N. At t = (i + 1) / N this is the discrete value
-    with a relative error near 1e-8. alpha(1) is small (0.0064 with the defaults) but not zero.
+    where beta(u) is the line through beta_i at u = (i + 1/2) / N. At t = (i + 1) / N this is the discrete
+    value with a relative error near 1e-8. alpha(1) is small (0.0064 with the defaults) but not zero.
 
     Args:
         beta_start: variance added by the first discrete step.
@@ -94,8 +94,8 @@ def _decay_polynomial(beta_start: float, beta_end: float, train_steps: int) -> t
     """Coefficients of A(t), highest power first, constant (zero) left out.
 
     A closed form with logarithms loses every digit in float32 (it divides a difference of nearly equal
-    numbers by the slope). Expanding -log(1 - beta) in powers of beta gives a polynomial whose coefficients are
-    all positive, hence accurate in any dtype.
+    numbers by the slope). Expanding -log(1 - beta) in powers of beta gives a polynomial whose coefficients
+    are all positive, hence accurate in any dtype.
     """
     slope = (beta_end - beta_start) / (train_steps - 1)
     start, rate = beta_start - 0.5 * slope, slope * train_steps
@@ -118,10 +118,10 @@ _COSINE_STEPS: Final = 1000
 class Cosine(Schedule):
     r"""Variance-preserving cosine schedule (Nichol and Dhariwal 2021).
 
-        alpha(t)^2 = cos^2(u(t)) / cos^2(u(0)),   u(t) = (pi / 2) (t + 0.008) / 1.008,   sigma^2 = 1 - alpha^2.
+        alpha(t) = cos(u(t)) / cos(u(0)),   u(t) = (pi / 2) (t + 0.008) / 1.008,   sigma^2 = 1 - alpha^2.
 
-    At t = (i + 1) / 1000 these are the discrete values that follow from betas capped at 0.999. The cap matters
-    in the last step alone, where it keeps alpha(1) at 4.9e-5 instead of zero; so it does here.
+    At t = (i + 1) / 1000 these are the discrete values that follow from betas capped at 0.999. The cap
+    matters in the last step alone, where it keeps alpha(1) at 4.9e-5 instead of zero; so it does here.
     """
 
     def __call__(self, t: Float[Tensor, "*shape"]) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
@@ -139,7 +139,7 @@ class Cosine(Schedule):
 @final
 @dataclass(frozen=True)
 class Rectified(Schedule):
-    """Straight path between data and noise (Lipman et al. 2023, Liu et al. 2023): alpha = 1 - t, sigma = t."""
+    """Straight path from data to noise (Lipman et al. 2023, Liu et al. 2023): alpha = 1 - t, sigma = t."""
 
     def __call__(self, t: Float[Tensor, "*shape"]) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
         """Return (alpha, sigma) at the times `t`."""

@@ -1,8 +1,8 @@
 r"""The sampling loop that all samplers share.
 
 A sampler sees a callable `denoise(x_t, t) -> x_0`, the schedule and the first state, never a model. With
-x_t = alpha x_0 + sigma eps, an estimate of x_0 implies one of the noise, eps = (x_t - alpha x_0) / sigma, and each
-sampler is a rule that moves from (alpha, sigma) at one time to those at the next.
+x_t = alpha x_0 + sigma eps, an estimate of x_0 implies one of the noise, eps = (x_t - alpha x_0) / sigma,
+and each sampler is a rule that moves from (alpha, sigma) at one time to those at the next.
 """
 
 from abc import ABC, abstractmethod
@@ -28,12 +28,12 @@ Callback: TypeAlias = Callable[[int, float, Tensor, Tensor], None]
 Spacing = Literal["linear", "quadratic", "sqrt"]
 
 
-def time_grid(steps: int, spacing: Spacing) -> Float[Tensor, "times"]:
+def time_grid(steps: int, spacing: Spacing) -> Float[Tensor, " times"]:
     """Return the `steps` + 1 times from 1 down to 0, as float64 on the CPU.
 
-    With u falling evenly from 1 to 0, times are u ("linear"), u^2 ("quadratic": dense near the data) or u^0.5
-    ("sqrt": dense near the noise). On a discrete grid of N steps that `steps` divides, "linear" is what diffusers
-    calls "trailing".
+    With u falling evenly from 1 to 0, times are u ("linear"), u^2 ("quadratic": dense near the data) or
+    u^0.5 ("sqrt": dense near the noise). On a discrete grid of N steps that `steps` divides, "linear" is
+    what diffusers calls "trailing".
 
     Raises:
         ValueError: if `steps` is below 1 or `spacing` is unknown.
@@ -58,7 +58,7 @@ def time_grid(steps: int, spacing: Spacing) -> Float[Tensor, "times"]:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One move of a sampler, from time t to the earlier time s; the coefficients at both."""
+    """One move of a sampler, from time t to the earlier time s, with the coefficients at both."""
 
     index: int
     alpha_t: float
@@ -68,7 +68,18 @@ class Step:
 
     def noise_in(self, x_t: Tensor, x_0: Tensor) -> Tensor:
         """Return eps = (x_t - alpha_t x_0) / sigma_t."""
-        return (x_t - self.alpha_t * x_0) / self.sigma_t
+        eps: Tensor = (x_t - self.alpha_t * x_0) / self.sigma_t
+        return eps
+
+    @property
+    def forward_variance(self) -> float:
+        """Var[x_t | x_s] = sigma_t^2 - (alpha_t / alpha_s)^2 sigma_s^2: the noise that corruption adds."""
+        return max(self.sigma_t**2 - (self.alpha_t / self.alpha_s * self.sigma_s) ** 2, 0.0)
+
+    @property
+    def posterior_variance(self) -> float:
+        """Var[x_s | x_t, x_0] = sigma_s^2 / sigma_t^2 Var[x_t | x_s], which lies in [0, sigma_s^2]."""
+        return (self.sigma_s / self.sigma_t) ** 2 * self.forward_variance
 
 
 @dataclass(frozen=True)
@@ -79,15 +90,17 @@ class Sampler(ABC):
 
         x_0 = project(denoise(x_t, t));   callback(step, t, x_t, x_0);   x_s = move(x_t, x_0)
 
-    from t = 1 to t = 0. The last move, to s = 0 where alpha = 1 and sigma = 0, returns x_0 itself in every sampler.
+    from t = 1 to t = 0. The last move, to s = 0 where alpha = 1 and sigma = 0, returns x_0 itself in every
+    sampler.
 
-    **Known entries.** `project` is applied to each estimate of x_0 (both estimates of a Heun move) and to nothing
-    else. The state keeps noise in the known entries, as in training: it is alpha times their value plus sigma times
-    noise. Because the last move returns the projected estimate, the sample holds known entries exactly, bit by bit.
+    **Known entries.** `project` is applied to each estimate of x_0 (both estimates of a Heun move) and to
+    nothing else. The state keeps noise in the known entries, as in training: after the first move it is
+    alpha times their value plus sigma times noise. Because the last move returns the projected estimate,
+    the sample holds known entries exactly, bit by bit.
 
-    **Randomness.** Deterministic samplers draw nothing. Stochastic ones take their noise either from `noise`, a
-    function of (step, like), or from `generator`, of which they draw one seed for each element of the batch (see
-    `ElementNoise`); either way an element's noise does not depend on the other elements, so sampling (a, b) equals
+    **Randomness.** Deterministic samplers draw nothing. Stochastic ones take their noise from `noise`, a
+    function of (step, like), or from `generator`, of which they draw one seed for each element of the batch
+    (see `ElementNoise`). An element's seed is all that its noise depends on, so sampling (a, b) equals
     sampling a and then b. With neither, the seeds come from torch's default generator.
 
     Gradients flow through a sampler; call it under `torch.inference_mode()` where they are not wanted.
@@ -107,14 +120,14 @@ class Sampler(ABC):
     def __call__(
         self,
         denoise: Denoise,
-        x_1: Float[Tensor, "batch *shape"],
+        x_1: Float[Tensor, " batch *shape"],
         schedule: Schedule,
         *,
         project: Project | None = None,
         generator: torch.Generator | None = None,
         noise: NoiseSource | None = None,
         callback: Callback | None = None,
-    ) -> Float[Tensor, "batch *shape"]:
+    ) -> Float[Tensor, " batch *shape"]:
         """Return a sample x_0 for each element of `x_1`.
 
         Args:
@@ -127,21 +140,23 @@ class Sampler(ABC):
             callback: called as `callback(step, t, x_t, x_0)` before each move, with step 0, 1, ...
 
         Raises:
-            ValueError: if `x_1` is not floating, both `generator` and `noise` are given, the schedule does not start
-                at (1, 0), or `denoise` or `project` returns another shape than it was given.
+            ValueError: if `x_1` is not a floating tensor, both `generator` and `noise` are given, the
+                schedule is not (1, 0) at t = 0, or `denoise` or `project` returns another shape than it was
+                given.
         """
         if not x_1.is_floating_point() or x_1.ndim < 1:
             raise ValueError(
-                f"x_1 must be a floating tensor with a batch axis, found {x_1.dtype} of shape {tuple(x_1.shape)}"
+                "x_1 must be a floating tensor with a batch axis, "
+                f"found {x_1.dtype} of shape {tuple(x_1.shape)}"
             )
         if generator is not None and noise is not None:
             raise ValueError("generator and noise must not be given together, found both")
         times = time_grid(self.steps, self.spacing)
         moves = _moves(times, schedule)
         on_device = times.to(x_1)
-        source = noise
-        if source is None and self.is_stochastic:
-            source = ElementNoise.draw(len(x_1), generator=generator)
+        if noise is None:
+            stochastic = self.is_stochastic
+            noise = ElementNoise.draw(len(x_1), generator=generator) if stochastic else _no_noise
 
         def estimate(x_t: Tensor, index: int) -> Tensor:
             x_0 = _checked("denoise", denoise(x_t, on_device[index].expand(len(x_t))), x_t)
@@ -153,7 +168,7 @@ class Sampler(ABC):
             if callback is not None:
                 callback(move.index, float(times[move.index]), x_t, x_0)
             if move.index < self.steps - 1:
-                x_t = self._move(move, x_t, x_0, estimate, source)
+                x_t = self._move(move, x_t, x_0, estimate, noise)
         return x_0
 
     @property
@@ -168,7 +183,7 @@ class Sampler(ABC):
         x_t: Tensor,
         x_0: Tensor,
         estimate: Callable[[Tensor, int], Tensor],
-        noise: NoiseSource | None,
+        noise: NoiseSource,
     ) -> Tensor:
         """Return x_s from x_t and the estimate x_0; never called for the last move, so sigma_s > 0."""
 
@@ -183,6 +198,10 @@ def _moves(times: Tensor, schedule: Schedule) -> list[Step]:
         Step(index=i, alpha_t=alphas[i], sigma_t=sigmas[i], alpha_s=alphas[i + 1], sigma_s=sigmas[i + 1])
         for i in range(len(alphas) - 1)
     ]
+
+
+def _no_noise(step: int, like: Tensor) -> Tensor:
+    return torch.zeros_like(like)
 
 
 def _checked(name: str, result: Tensor, like: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 r"""Denoising diffusion implicit models (Song et al. 2021)."""
 
+import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import final
@@ -9,22 +10,7 @@ from torch import Tensor
 from anchordiff.samplers.base import Sampler, Step
 from anchordiff.samplers.noise import NoiseSource
 
-__all__ = ["DDIMSampler", "posterior_variance"]
-
-
-def posterior_variance(step: Step) -> float:
-    r"""Variance of q(x_s | x_t, x_0) for any alpha and sigma.
-
-        sigma_s^2 / sigma_t^2 (sigma_t^2 - (alpha_t / alpha_s)^2 sigma_s^2)
-
-    It is the variance of an ancestral (DDPM) move, and lies in [0, sigma_s^2].
-    """
-    return (step.sigma_s / step.sigma_t) ** 2 * forward_variance(step)
-
-
-def forward_variance(step: Step) -> float:
-    """Variance of q(x_t | x_s): the noise that the forward process adds between s and t."""
-    return max(step.sigma_t**2 - (step.alpha_t / step.alpha_s * step.sigma_s) ** 2, 0.0)
+__all__ = ["DDIMSampler"]
 
 
 @final
@@ -32,7 +18,8 @@ def forward_variance(step: Step) -> float:
 class DDIMSampler(Sampler):
     r"""The implicit sampler (Song et al. 2021, eq. 12), for any schedule.
 
-        x_s = alpha_s x_0 + sqrt(sigma_s^2 - w^2) eps + w z,   w^2 = eta^2 Var[x_s | x_t, x_0],   z ~ N(0, I).
+        x_s = alpha_s x_0 + sqrt(sigma_s^2 - w^2) eps + w z,   z ~ N(0, I),
+        w^2 = eta^2 Var[x_s | x_t, x_0].
 
     `eta` = 0 is deterministic; `eta` = 1 is ancestral sampling, equal in law to `DDPMSampler`.
 
@@ -67,8 +54,9 @@ class DDIMSampler(Sampler):
         x_t: Tensor,
         x_0: Tensor,
         estimate: Callable[[Tensor, int], Tensor],
-        noise: NoiseSource | None,
+        noise: NoiseSource,
     ) -> Tensor:
-        variance = self.eta**2 * posterior_variance(step)
-        x_s = step.alpha_s * x_0 + max(step.sigma_s**2 - variance, 0.0) ** 0.5 * step.noise_in(x_t, x_0)
-        return x_s if noise is None or variance == 0.0 else x_s + variance**0.5 * noise(step.index + 1, x_t)
+        variance = self.eta**2 * step.posterior_variance
+        kept = math.sqrt(max(step.sigma_s**2 - variance, 0.0))
+        x_s: Tensor = step.alpha_s * x_0 + kept * step.noise_in(x_t, x_0)
+        return x_s if variance == 0.0 else x_s + math.sqrt(variance) * noise(step.index + 1, x_t)

@@ -1,5 +1,6 @@
 r"""Ancestral sampling of denoising diffusion probabilistic models (Ho et al. 2020)."""
 
+import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal, final, get_args
@@ -7,7 +8,6 @@ from typing import Literal, final, get_args
 from torch import Tensor
 
 from anchordiff.samplers.base import Sampler, Step
-from anchordiff.samplers.ddim import forward_variance, posterior_variance
 from anchordiff.samplers.noise import NoiseSource
 
 __all__ = ["DDPMSampler", "Variance"]
@@ -26,8 +26,9 @@ class DDPMSampler(Sampler):
 
     Args:
         steps: number of moves, at least 1.
-        variance: w^2 as the variance of q(x_s | x_t, x_0), b sigma_s^2 / sigma_t^2 (`"small"`), or of q(x_t | x_s), b
-            (`"large"`): the two bounds of Ho et al., exact for data in one point and for data ~ N(0, I).
+        variance: what w^2 is: the variance of q(x_s | x_t, x_0), b sigma_s^2 / sigma_t^2 (`"small"`), or
+            that of q(x_t | x_s), b (`"large"`). They are the two bounds of Ho et al.: optimal for data in
+            one point and for data ~ N(0, I).
         spacing: how the times lie between 1 and 0, see `time_grid`.
     """
 
@@ -51,11 +52,10 @@ class DDPMSampler(Sampler):
         x_t: Tensor,
         x_0: Tensor,
         estimate: Callable[[Tensor, int], Tensor],
-        noise: NoiseSource | None,
+        noise: NoiseSource,
     ) -> Tensor:
-        assert noise is not None
-        added = forward_variance(step)
-        ratio, total = step.alpha_t / step.alpha_s, step.sigma_t**2
-        mean = (ratio * step.sigma_s**2 / total) * x_t + (step.alpha_s * added / total) * x_0
-        variance = posterior_variance(step) if self.variance == "small" else added
-        return mean + variance**0.5 * noise(step.index + 1, x_t)
+        added, total = step.forward_variance, step.sigma_t**2
+        keep = step.alpha_t / step.alpha_s * step.sigma_s**2 / total
+        mean: Tensor = keep * x_t + (step.alpha_s * added / total) * x_0
+        variance = step.posterior_variance if self.variance == "small" else added
+        return mean + math.sqrt(variance) * noise(step.index + 1, x_t)

@@ -4,9 +4,9 @@ Divide the state by alpha + sigma and measure time by the noise share tau:
 
     y = x_t / (alpha + sigma),   tau = sigma / (alpha + sigma);   then   y = (1 - tau) x_0 + tau eps.
 
-So every schedule is a rectified flow in (y, tau), and the ODE is dy/dtau = eps - x_0 = (y - x_0) / tau with x_0 the
-denoiser's estimate. Its right side stays bounded where dsigma/dt does not (variance-preserving schedules have
-dsigma/dt = infinity at t = 0), and no derivative of the schedule is needed.
+So every schedule is a rectified flow in (y, tau), and the ODE is dy/dtau = eps - x_0 = (y - x_0) / tau with
+x_0 the denoiser's estimate. Its right side stays bounded where dsigma/dt does not (variance-preserving
+schedules have dsigma/dt = infinity at t = 0), and no derivative of the schedule is needed.
 """
 
 from collections.abc import Callable
@@ -28,11 +28,12 @@ FlowMethod = Literal["euler", "heun"]
 class FlowSampler(Sampler):
     r"""Deterministic flow sampler.
 
-    - `"euler"`: one estimate a step, first order. On `Rectified` it is the usual Euler step of flow matching,
-      x_s = x_t + (s - t)(eps - x_0). On every schedule it equals `DDIMSampler` with eta = 0 on the same times,
-      because a straight line in (y, tau) is what DDIM follows.
-    - `"heun"`: two estimates a step (one in the last), second order: the slope is averaged over both ends of the
-      step. The last step is an Euler step, since the slope at tau = 0 is 0 / 0 (as in Karras et al. 2022).
+    - `"euler"`: one estimate a step, first order. On `Rectified` it is flow matching's usual Euler step,
+      x_s = x_t + (s - t)(eps - x_0). On every schedule it equals `DDIMSampler` with eta = 0 on the same
+      times, because a straight line in (y, tau) is what DDIM follows.
+    - `"heun"`: two estimates a step (one in the last), second order: the slope is averaged over both
+      ends of the step. The last step is an Euler step, since the slope at tau = 0 is 0 / 0 (as in Karras
+      et al. 2022).
 
     Args:
         steps: number of moves, at least 1.
@@ -42,7 +43,8 @@ class FlowSampler(Sampler):
     Example:
         >>> import torch
         >>> from anchordiff.schedules import Rectified
-        >>> FlowSampler(4, method="heun")(lambda x_t, t: torch.ones_like(x_t), torch.randn(1, 3), Rectified())
+        >>> sampler = FlowSampler(4, method="heun")
+        >>> sampler(lambda x_t, t: torch.ones_like(x_t), torch.randn(1, 3), Rectified())
         tensor([[1., 1., 1.]])
     """
 
@@ -61,7 +63,7 @@ class FlowSampler(Sampler):
         x_t: Tensor,
         x_0: Tensor,
         estimate: Callable[[Tensor, int], Tensor],
-        noise: NoiseSource | None,
+        noise: NoiseSource,
     ) -> Tensor:
         eps = step.noise_in(x_t, x_0)
         x_s = step.alpha_s * x_0 + step.sigma_s * eps

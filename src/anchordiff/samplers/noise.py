@@ -20,9 +20,9 @@ NoiseSource: TypeAlias = Callable[[int, Tensor], Tensor]
 class ElementNoise:
     """Standard normal noise as a pure function of (an element's seed, step, position within the element).
 
-    Elements keep their noise when a batch is split, joined or reordered: this is what makes a batch (a, b) give
-    the same samples as a and b alone. Numbers come from the finalizer of SplitMix64 (Steele et al. 2014) over a
-    counter and the Box-Muller transform; CPU and GPU draw the same ones up to rounding.
+    Elements keep their noise when a batch is split, joined or reordered: this is what makes a batch (a, b)
+    give the same samples as a and b alone. Numbers come from the finalizer of SplitMix64 (Steele et al.
+    2014) over a counter and the Box-Muller transform; CPU and GPU draw the same ones up to rounding.
 
     Args:
         seeds: one 64-bit seed for each element.
@@ -34,7 +34,7 @@ class ElementNoise:
         True
     """
 
-    seeds: Int[Tensor, "batch"]
+    seeds: Int[Tensor, " batch"]
 
     def __post_init__(self) -> None:
         if self.seeds.ndim != 1 or self.seeds.dtype != torch.int64:
@@ -47,18 +47,24 @@ class ElementNoise:
     def draw(batch: int, *, generator: torch.Generator | None = None) -> "ElementNoise":
         """Draw a seed for each of `batch` elements, one after another.
 
-        Drawing for two batches in turn gives the seeds of the joint batch. Without a generator the seeds come from
-        torch's default one.
-        """
-        device = torch.device("cpu") if generator is None else generator.device
-        seeds = torch.empty(batch, dtype=torch.int64, device=device)
-        for i in range(batch if device.type != "cpu" else 0):
-            seeds[i] = torch.randint(_SEED_RANGE, (), generator=generator, device=device)
-        if device.type == "cpu":
-            seeds = torch.randint(_SEED_RANGE, (batch,), generator=generator)
-        return ElementNoise(seeds)
+        Drawing for two batches in turn gives the seeds of the joint batch. Without a generator the seeds
+        come from torch's default one.
 
-    def __call__(self, step: int, like: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch *shape"]:
+        Raises:
+            ValueError: if `batch` is negative.
+        """
+        if batch < 0:
+            raise ValueError(f"batch must not be negative, found {batch}")
+        if generator is None or generator.device.type == "cpu":
+            return ElementNoise(torch.randint(_SEED_RANGE, (batch,), generator=generator))
+        # A GPU generator moves on by calls, not by numbers, so the seeds are drawn one a call.
+        draws = [
+            torch.randint(_SEED_RANGE, (1,), generator=generator, device=generator.device)
+            for _ in range(batch)
+        ]
+        return ElementNoise(torch.cat([torch.empty(0, dtype=torch.int64, device=generator.device), *draws]))
+
+    def __call__(self, step: int, like: Float[Tensor, " batch *shape"]) -> Float[Tensor, " batch *shape"]:
         """Return the noise of sampler step `step`; samplers use 1 and up, 0 is left for drawing x_1.
 
         Raises:
@@ -72,9 +78,10 @@ class ElementNoise:
         pairs = torch.arange((size + 1) // 2, device=like.device)
         stream = _mix(_mix(self.seeds.to(like.device)) + step)
         bits = _mix(stream[:, None] + _mix(pairs + 1))
-        # The two halves of 64 bits give a radius in (0, 1] and an angle; float64 only where the result needs it.
+        # The upper 32 bits give the radius (from a number in (0, 1], so that its logarithm is finite), the
+        # lower ones the angle.
         real = torch.float64 if like.dtype == torch.float64 else torch.float32
-        radius = ((_shift(bits, 32) + 1).to(real) * 2.0**-32).clamp(max=1.0).log().mul(-2.0).sqrt()
+        radius = ((_shift(bits, 32) + 1).to(real) * 2.0**-32).log().mul(-2.0).sqrt()
         angle = (bits & 0xFFFFFFFF).to(real) * (2.0**-32 * 2.0 * math.pi)
         normal = torch.stack([radius * angle.cos(), radius * angle.sin()], dim=-1).flatten(1)
         return normal[:, :size].reshape(like.shape).to(like.dtype)

@@ -6,9 +6,9 @@ With x_t = alpha x_0 + sigma eps, a network may be trained to give
     "eps":  the noise; then x_0 = (x_t - sigma eps) / alpha,
     "v":    v = alpha eps - sigma x_0; then x_0 = (alpha x_t - sigma v) / (alpha^2 + sigma^2).
 
-The last identity holds for every alpha and sigma. For variance-preserving schedules the denominator is one and v
-is that of Salimans and Ho (2022). It is defined at both ends of time: v = eps at t = 0 and v = -x_0 at t = 1 where
-alpha(1) = 0.
+The last identity holds for every alpha and sigma. For variance-preserving schedules the denominator is one
+and v is that of Salimans and Ho (2022). It is defined at both ends of time: v = eps at t = 0, and v = -x_0
+at t = 1 where alpha(1) = 0.
 """
 
 from typing import Final, Literal, get_args
@@ -25,22 +25,22 @@ MIN_ALPHA: Final = 1e-3
 
 
 def add_noise(
-    x_0: Float[Tensor, "batch *shape"],
-    noise: Float[Tensor, "batch *shape"],
+    x_0: Float[Tensor, " batch *shape"],
+    noise: Float[Tensor, " batch *shape"],
     alpha: Float[Tensor, "#batch"],
     sigma: Float[Tensor, "#batch"],
-) -> Float[Tensor, "batch *shape"]:
+) -> Float[Tensor, " batch *shape"]:
     """Return x_t = alpha x_0 + sigma noise, with one (alpha, sigma) for each element of the batch."""
     return _per_element(alpha, x_0) * x_0 + _per_element(sigma, x_0) * noise
 
 
 def target(
-    x_0: Float[Tensor, "batch *shape"],
-    noise: Float[Tensor, "batch *shape"],
+    x_0: Float[Tensor, " batch *shape"],
+    noise: Float[Tensor, " batch *shape"],
     alpha: Float[Tensor, "#batch"],
     sigma: Float[Tensor, "#batch"],
     prediction: Prediction,
-) -> Float[Tensor, "batch *shape"]:
+) -> Float[Tensor, " batch *shape"]:
     """Return what the network should output for this `prediction`.
 
     Raises:
@@ -56,16 +56,16 @@ def target(
 
 
 def to_x0(
-    raw: Float[Tensor, "batch *shape"],
-    x_t: Float[Tensor, "batch *shape"],
+    raw: Float[Tensor, " batch *shape"],
+    x_t: Float[Tensor, " batch *shape"],
     alpha: Float[Tensor, "#batch"],
     sigma: Float[Tensor, "#batch"],
     prediction: Prediction,
-) -> Float[Tensor, "batch *shape"]:
+) -> Float[Tensor, " batch *shape"]:
     """Return the estimate of x_0 that a network's output `raw` stands for.
 
-    Where alpha is zero a noise prediction says nothing about x_0; the division then uses `MIN_ALPHA`, so the
-    result is finite but not meaningful. Prefer "x0" or "v" for schedules that end in pure noise.
+    Where alpha is zero a noise prediction says nothing about x_0; the division then uses `MIN_ALPHA`, so
+    the result is finite but not meaningful. Prefer "x0" or "v" for schedules that end in pure noise.
 
     Raises:
         ValueError: if `prediction` is unknown.
