@@ -102,7 +102,7 @@ class AnchorSet(TensorRecord):
         return self.index.float() / (self.horizon - 1)
 
     @property
-    def gaps(self) -> Int[Tensor, "batch K-1"]:
+    def gaps(self) -> Int[Tensor, "batch gaps"]:
         """Steps from each anchor to the next."""
         return self.index.diff(dim=1)
 

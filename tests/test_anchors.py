@@ -1,0 +1,75 @@
+import pytest
+import torch
+
+from anchordiff.anchors import AnchorSet
+from anchordiff.masks import Ends, Random
+
+
+def test_mask_and_index_round_trip(generator):
+    mask = (Ends() + Random(5)).sample(10, 30, generator=generator)
+    anchors = AnchorSet.from_mask(mask)
+    assert torch.equal(anchors.mask, mask)
+    assert torch.equal(AnchorSet.from_mask(anchors.mask).index, anchors.index)
+
+
+def test_times_gaps_and_count():
+    anchors = AnchorSet(torch.tensor([[0, 1, 4], [0, 3, 4]]), horizon=5)
+    assert anchors.num_anchors == 3
+    assert anchors.gaps.tolist() == [[1, 3], [3, 1]]
+    assert anchors.times.tolist() == [[0, 0.25, 1], [0, 0.75, 1]]
+
+
+def test_gather_takes_the_states_at_the_anchors(generator):
+    anchors = AnchorSet.from_mask((Ends() + Random(3)).sample(4, 12, generator=generator))
+    x = torch.randn(4, 12, 3, generator=generator)
+    expected = torch.stack([row[steps] for row, steps in zip(x, anchors.index, strict=True)])
+    assert torch.equal(anchors.gather(x), expected)
+
+
+def test_small_integers_become_int64():
+    assert AnchorSet(torch.tensor([[0, 2]], dtype=torch.int32), 3).index.dtype == torch.int64
+
+
+def test_record_operations_keep_the_horizon():
+    anchors = AnchorSet(torch.tensor([[0, 1, 4], [0, 3, 4]]), horizon=5)
+    assert anchors.repeat(2).index.tolist() == [[0, 1, 4], [0, 1, 4], [0, 3, 4], [0, 3, 4]]
+    assert anchors[1:].index.tolist() == [[0, 3, 4]]
+    joined = AnchorSet.collate([anchors, anchors[:1]])
+    assert (len(joined), joined.horizon) == (3, 5)
+    assert anchors.to("cpu").horizon == 5
+
+
+@pytest.mark.parametrize(
+    ("index", "horizon", "message"),
+    [
+        ([[0, 4], [1, 4]], 5, r"index\[1\] must increase strictly from 0 to 4, found \[1, 4\]"),
+        ([[0, 3]], 5, r"index\[0\] must increase strictly"),
+        ([[0, 2, 2, 4]], 5, r"found \[0, 2, 2, 4\]"),
+        ([[0]], 5, "index must hold 2 to horizon = 5 anchors a row, found 1"),
+        ([[0, 1, 2, 3]], 3, "index must hold 2 to horizon = 3 anchors a row, found 4"),
+        ([[0, 0]], 1, "horizon must be at least 2, found 1"),
+    ],
+)
+def test_bad_sets_are_refused(index, horizon, message):
+    with pytest.raises(ValueError, match=message):
+        AnchorSet(torch.tensor(index), horizon)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_wrong_types_are_refused():
+    with pytest.raises(ValueError, match="index must be integers of shape"):
+        AnchorSet(torch.zeros(2, 3), 3)
+    anchors = AnchorSet(torch.tensor([[0, 4]]), 5)
+    with pytest.raises(ValueError, match=r"x must have batch and horizon \(1, 5\), found \(1, 6\)"):
+        anchors.gather(torch.zeros(1, 6, 2))
+
+
+def test_masks_with_unequal_rows_are_refused():
+    mask = torch.tensor([[True, False, True], [True, True, True]])
+    with pytest.raises(ValueError, match="found 2 in row 0 and 3 in row 1"):
+        AnchorSet.from_mask(mask)
+
+
+def test_empty_masks_are_refused():
+    with pytest.raises(ValueError, match="at least one row"):
+        AnchorSet.from_mask(torch.zeros(0, 3, dtype=torch.bool))
