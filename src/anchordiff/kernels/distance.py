@@ -1,0 +1,117 @@
+"""Exact Euclidean distance between cell centres, in cells.
+
+>>> import numpy as np
+>>> signed_distance(np.array([[True, False, False, True]]))
+array([[-1.,  1.,  1., -1.]], dtype=float32)
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
+
+from anchordiff.kernels._jit import kernel
+from anchordiff.kernels._squares import workspace, write_squares
+
+
+@kernel()
+def _write_roots(  # type: ignore[no-untyped-def]
+    squares, limit, out
+) -> None:
+    """Write the square roots of (rows, width) `squares` into (rows, cols) `out`; from `limit` on: infinity."""
+    for i in range(out.shape[0]):
+        line = squares[i]
+        target = out[i]
+        for j in range(out.shape[1]):
+            target[j] = np.sqrt(np.float32(line[j])) if line[j] < limit else np.float32(np.inf)
+
+
+@kernel()
+def _write_signed(  # type: ignore[no-untyped-def]
+    walls, line, squares, out
+) -> None:
+    """Write the signed distance of `walls` (rows, cols) into `out`; `line` and `squares` are workspace."""
+    rows, cols = walls.shape
+    write_squares(walls, True, True, line, squares[0])
+    write_squares(walls, False, False, line, squares[1])
+    if squares[1, 0, 0] >= rows * rows + cols * cols:
+        # Not one free cell: the nearest "other kind" is then what lies outside.
+        write_squares(walls, False, True, line, squares[1])
+    for i in range(rows):
+        outside, inside, target = squares[0, i], squares[1, i], out[i]
+        for j in range(cols):
+            target[j] = np.sqrt(np.float32(outside[j])) - np.sqrt(np.float32(inside[j]))
+
+
+@kernel()
+def _distance(walls, line, squares):  # type: ignore[no-untyped-def]
+    """Return the distance to the nearest wall."""
+    rows, cols = walls.shape
+    out = np.empty((rows, cols), np.float32)
+    write_squares(walls, True, False, line, squares[0])
+    _write_roots(squares[0], rows * rows + cols * cols, out)
+    return out
+
+
+@kernel()
+def _signed_distances(walls, line, squares):  # type: ignore[no-untyped-def]
+    """Return the signed distance of each of a batch of grids."""
+    out = np.empty(walls.shape, np.float32)
+    for b in range(walls.shape[0]):
+        _write_signed(walls[b], line, squares, out[b])
+    return out
+
+
+def _check_walls(walls: NDArray[np.bool_], ndim: int) -> None:
+    if walls.dtype != np.bool_ or walls.ndim != ndim or 0 in walls.shape[-2:]:
+        axes = "(rows, cols)" if ndim == 2 else "(batch, rows, cols)"
+        raise ValueError(
+            f"walls must be a boolean array {axes}, not empty, found {walls.dtype} {walls.shape}"
+        )
+
+
+def distance(walls: Bool[np.ndarray, "rows cols"]) -> Float[np.ndarray, "rows cols"]:
+    """Return the distance from each cell's centre to the nearest wall cell's centre.
+
+    Args:
+        walls: True where blocked. What lies outside the grid does not count here.
+
+    Returns:
+        float32, in cells; 0 in walls, infinite everywhere where there is no wall.
+    """
+    _check_walls(walls, 2)
+    line, squares = workspace(*walls.shape)
+    out: NDArray[np.float32] = _distance(walls, line, squares)
+    return out
+
+
+def signed_distance(walls: Bool[np.ndarray, "rows cols"]) -> Float[np.ndarray, "rows cols"]:
+    """Return the distance from each cell's centre to the nearest cell of the other kind, negative in walls.
+
+    What lies outside the grid counts as wall: a free cell at the border has distance 1. In a grid without a free
+    cell, a wall's distance is the negative one to the outside.
+
+    Args:
+        walls: True where blocked.
+
+    Returns:
+        float32, in cells; at least 1 in free cells, at most -1 in walls.
+    """
+    _check_walls(walls, 2)
+    line, squares = workspace(*walls.shape)
+    out: NDArray[np.float32] = _signed_distances(walls[None], line, squares)[0]
+    return out
+
+
+def signed_distances(
+    walls: Bool[np.ndarray, "batch rows cols"], *, threads: int = 1
+) -> Float[np.ndarray, "batch rows cols"]:
+    """Return `signed_distance` of each of a batch of grids.
+
+    Args:
+        walls: True where blocked.
+        threads: how many threads share the batch; worth it above a thousand grids or so.
+    """
+    _check_walls(walls, 3)
+    line, squares = workspace(*walls.shape[1:])
+    out: NDArray[np.float32] = _signed_distances(walls, line, squares)
+    return out
