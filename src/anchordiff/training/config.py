@@ -9,12 +9,11 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    r"""Settings of a run; two runs with equal configs, data and first weights are the same run.
+    """Settings of a run; two runs with equal configs, data and first weights are the same run.
 
     The learning rate climbs linearly over `warmup_steps`, then falls along half a cosine from
-    `learning_rate` to `learning_rate * final_ratio` at the last step. The averaged weights follow
-    \(\bar\theta \leftarrow d\,\bar\theta + (1 - d)\,\theta\) with
-    \(d = \min(\texttt{ema\_decay}, (1 + n) / (\texttt{ema\_warmup} + n))\) at the n-th update.
+    `learning_rate` to `learning_rate * final_ratio` at the last step. The averaged weights m follow
+    m <- d m + (1 - d) w, with d = min(ema_decay, (1 + n) / (ema_warmup + n)) at the n-th update.
 
     Attributes:
         steps: optimiser steps of the whole run.

@@ -5,7 +5,7 @@ Gradients are summed by hand in one collective a step, not by `DistributedDataPa
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -50,11 +50,11 @@ class Ranks:
             if count:
                 parameter.grad = mean.view_as(parameter).to(parameter.dtype)
 
-    def share(self, model: nn.Module) -> None:
-        """Give every process the weights of process 0."""
+    def share(self, tensors: Iterable[Tensor]) -> None:
+        """Give every process the tensors of process 0."""
         if self.world > 1:
-            for value in model.state_dict().values():
-                dist.broadcast(value, 0)
+            for value in tensors:
+                dist.broadcast(value.detach(), 0)
 
     def barrier(self) -> None:
         """Wait until every process is here."""

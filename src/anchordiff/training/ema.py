@@ -8,11 +8,10 @@ from torch import Tensor, nn
 
 
 class EMA:
-    r"""Averaged weights, kept in float32 whatever the model's own precision.
+    """Averaged weights, kept in float32 whatever the model's own precision.
 
-    The n-th update is \(\bar\theta \leftarrow d_n \bar\theta + (1 - d_n)\theta\) with
-    \(d_n = \min(\texttt{decay}, (1 + n) / (\texttt{warmup} + n))\), n from 0, so that early averages
-    forget the first weights quickly. Buffers are copied, not averaged.
+    The n-th update, from n = 0, is m <- d m + (1 - d) w with d = min(decay, (1 + n) / (warmup + n)), so
+    that early averages forget the first weights quickly. Buffers are copied, not averaged.
 
     Example:
         >>> model = nn.Linear(2, 1)

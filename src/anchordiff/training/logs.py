@@ -95,29 +95,24 @@ def _writable(value: object) -> object:
 
 
 class Window:
-    """Running means over the steps since the last line of the log."""
+    """Means over the steps since the last line of the log; a skipped step has no gradient to count."""
 
     def __init__(self) -> None:
-        self._sums: dict[str, float] = {}
-        self._steps = 0
+        self._values: dict[str, list[float]] = {}
 
     def add(self, step: TrainStep) -> None:
         """Take one step in."""
-        values = {
-            "loss": step.loss,
-            **step.terms,
-            "grad_norm": step.grad_norm,
-            "seconds": step.seconds,
-            "data_seconds": step.data_seconds,
-        }
+        values = {"loss": step.loss, **step.terms, "seconds": step.seconds, "data_seconds": step.data_seconds}
+        values |= {"skipped": 1.0} if step.skipped else {"grad_norm": step.grad_norm}
         for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
-        self._steps += 1
+            self._values.setdefault(name, []).append(value)
 
     def take(self) -> dict[str, float]:
-        """The means, after which the window is empty; nothing if it was empty before."""
-        means = {name: value / self._steps for name, value in self._sums.items()}
-        self._sums, self._steps = {}, 0
+        """The means (and how many steps were skipped, if any); the window is empty afterwards."""
+        means = {name: sum(values) / len(values) for name, values in self._values.items()}
+        if "skipped" in means:
+            means["skipped"] = float(len(self._values["skipped"]))
+        self._values = {}
         return means
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -58,7 +58,7 @@ def train(
     *,
     state: TrainState | None = None,
     ahead: int = 2,
-) -> Iterator[TrainStep]:
+) -> Generator[TrainStep, None, None]:
     """Train `model` where it is, and yield after each optimiser step.
 
     Logging, saving and stopping are the caller's. Between two yields the state is consistent, so it may be
@@ -99,43 +99,30 @@ def train(
 
 def _steps(
     model: Model, batches: Batches[Batch], loss: Loss[Model, Batch], state: TrainState, ahead: int
-) -> Iterator[TrainStep]:
-    config, device, optimizer, scaler = state.config, state.device, state.optimizer, state.scaler
-    generator = torch.Generator(device)
-    with joined(device) as ranks:
-        ranks.share(model)
+) -> Generator[TrainStep, None, None]:
+    config, optimizer, scaler = state.config, state.optimizer, state.scaler
+    with joined(state.device) as ranks:
+        ranks.share(state.tensors())
         places = slots(config, start=state.step, rank=ranks.rank, world=ranks.world)
-        keyed = _keyed(batches)
-        with prefetch(keyed, places, ahead=ahead, pin=device.type == "cuda") as stream:
+        with prefetch(_keyed(batches), places, ahead=ahead, pin=state.device.type == "cuda") as stream:
             while state.step < config.steps:
-                began, waited = time.perf_counter(), 0.0
+                began = time.perf_counter()
                 model.train()
                 optimizer.zero_grad(set_to_none=True)
                 rate = config.learning_rate_at(state.step)
                 for group in optimizer.param_groups:
                     group["lr"] = rate
-                sums: dict[str, Tensor] = {}
-                for _ in range(config.accumulate):
-                    asked = time.perf_counter()
-                    slot, batch = next(stream)
-                    waited += time.perf_counter() - asked
-                    seed = slot.seed(config.seed)
-                    torch.manual_seed(seed)
-                    generator.manual_seed(seed)
-                    with torch.autocast(
-                        device.type, _DTYPES[config.precision], enabled=config.precision != "fp32"
-                    ):
-                        terms = _named(loss(model, moved(batch, device), generator))
-                    torch.autograd.backward(scaler.scale(terms["loss"] / config.accumulate))
-                    for name, value in terms.items():
-                        sums[name] = sums.get(name, 0.0) + value.detach().float() / config.accumulate
+
+                terms, data_seconds = _accumulate(model, stream, loss, state)
                 ranks.average_gradients(state.parameters)
                 scaler.unscale_(optimizer)
                 norm = nn.utils.clip_grad_norm_(state.parameters, config.clip_norm or math.inf)
-                means = ranks.mean(torch.stack(list(sums.values())))
-                *values, grad_norm = torch.cat([means, norm.float()[None]]).tolist()
-                named = dict(zip(sums, values, strict=True))
+                means = ranks.mean(torch.stack(list(terms.values())))
+                # One transfer for all numbers, before the update, so that a bad one spoils no weight.
+                *values, grad_norm = torch.cat([means, norm.float().reshape(1)]).tolist()
+                named = dict(zip(terms, values, strict=True))
                 _check(named["loss"], grad_norm, state)
+
                 scaler.step(optimizer)
                 scaler.update()
                 if state.ema is not None:
@@ -144,13 +131,35 @@ def _steps(
                 yield TrainStep(
                     step=state.step,
                     loss=named.pop("loss"),
+                    terms=named,
                     learning_rate=rate,
                     grad_norm=grad_norm,
-                    seconds=time.perf_counter() - began,
-                    data_seconds=waited,
                     skipped=not math.isfinite(grad_norm),
-                    terms=named,
+                    seconds=time.perf_counter() - began,
+                    data_seconds=data_seconds,
                 )
+
+
+def _accumulate(
+    model: Model, stream: Iterator[tuple[Slot, Batch]], loss: Loss[Model, Batch], state: TrainState
+) -> tuple[dict[str, Tensor], float]:
+    """Add up the gradients of a step's parts; return the means of the loss's terms and the wait for data."""
+    config, device = state.config, state.device
+    means: dict[str, Tensor] = {}
+    waited = 0.0
+    for _ in range(config.accumulate):
+        asked = time.perf_counter()
+        slot, batch = next(stream)
+        waited += time.perf_counter() - asked
+        torch.manual_seed(slot.seed(config.seed))
+        generator = torch.Generator(device).manual_seed(slot.seed(config.seed))
+        with torch.autocast(device.type, _DTYPES[config.precision], enabled=config.precision != "fp32"):
+            terms = _named(loss(model, moved(batch, device), generator))
+        torch.autograd.backward(state.scaler.scale(terms["loss"] / config.accumulate))
+        for name, value in terms.items():
+            part = value.detach().float().reshape(()) / config.accumulate
+            means[name] = means[name] + part if name in means else part
+    return means, waited
 
 
 def _keyed(batches: Batches[Batch]) -> Callable[[Slot], tuple[Slot, Batch]]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -123,10 +124,11 @@ def fit(
     with ExitStack() as stack:
         ranks = stack.enter_context(joined(state.device))
         _open_folder(out, {"train": asdict(config), **(settings or {})}, state, ranks, resume=resume)
-        run = _Run(model, state, out, evaluate, options, ranks, stack)
+        evaluation = None if evaluate is None else partial(evaluate, model)
+        run = _Run(state, out, evaluation, options, ranks, stack)
         deadline = None if options.max_seconds is None else time.monotonic() + options.max_seconds
         steps = stack.enter_context(
-            closing(train(model, batches, loss, config, state=state, ahead=options.ahead))  # type: ignore[type-var]
+            closing(train(model, batches, loss, config, state=state, ahead=options.ahead))
         )
         for step in steps:
             run.after(step)
@@ -165,15 +167,14 @@ class _Run:
 
     def __init__(
         self,
-        model: Model,
         state: TrainState,
         out: Path,
-        evaluate: Evaluate[Model] | None,
+        evaluate: Callable[[int], Mapping[str, float]] | None,
         options: RunOptions,
         ranks: Ranks,
         stack: ExitStack,
     ) -> None:
-        self.model, self.state, self.out, self.evaluate = model, state, out, evaluate
+        self.model, self.state, self.out, self.evaluate = state.model, state, out, evaluate
         self.options, self.writes, self.window = options, ranks.rank == 0, Window()
         self.last = out / "checkpoints" / "last.pt"
         if self.writes:
@@ -201,7 +202,7 @@ class _Run:
         if saving or options.due(options.log_every, step.step, steps):
             self._log_window(step.learning_rate)
         if self.evaluate is not None and options.due(options.evaluate_every, step.step, steps):
-            self._evaluate()
+            self._evaluate(self.evaluate)
         if options.keep_every is not None and step.step % options.keep_every == 0:
             save_checkpoint(self.last.with_name(f"step-{step.step:08d}.pt"), self.state)
         if saving:
@@ -236,8 +237,7 @@ class _Run:
             self.board.write("train", self.state.step, {"learning_rate": learning_rate, **means})
             self.bar.set_postfix(loss=f"{means['loss']:.4g}", refresh=False)
 
-    def _evaluate(self) -> None:
-        assert self.evaluate is not None
+    def _evaluate(self, evaluate: Callable[[int], Mapping[str, float]]) -> None:
         state, options = self.state, self.options
         self.model.eval()
         began = time.perf_counter()
@@ -245,7 +245,7 @@ class _Run:
             stack.enter_context(torch.no_grad())
             if state.ema is not None:
                 stack.enter_context(state.ema.applied(self.model))
-            values = dict(self.evaluate(self.model, state.step))
+            values = dict(evaluate(state.step))
         seconds = time.perf_counter() - began
         self.log.write(event="evaluation", step=state.step, **values, seconds=seconds)
         self.board.write("evaluation", state.step, values)

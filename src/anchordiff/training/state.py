@@ -1,12 +1,12 @@
 """Everything that a training run carries from one step to the next."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from anchordiff.training.config import TrainConfig
 from anchordiff.training.ema import EMA
@@ -55,6 +55,14 @@ class TrainState:
         self.step = 0
         self.best: float | None = None
         self.saved: Path | None = None
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Weights, buffers and their averages, which processes that train together must share."""
+        yield from self.model.parameters()
+        yield from self.model.buffers()
+        if self.ema is not None:
+            yield from self.ema.average.values()
+            yield from self.ema.buffers.values()
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors, numbers and strings that `load_state_dict` goes on from."""
