@@ -1,0 +1,101 @@
+"""Conditions: typed records of what a trajectory is to be generated for."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from anchordiff.kernels.distance import signed_distances
+from anchordiff.records import TensorRecord
+
+ArrayLike = Tensor | np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class MazeCondition(TensorRecord):
+    """Go from `start` to `goal` without touching a wall.
+
+    Attributes:
+        walls: True where a cell is blocked; outside the grid all is wall.
+        sdf: signed distance of each cell to the nearest cell of the other kind, in cells, negative in walls.
+        start: first position `(x, y)`, in cells.
+        goal: last position `(x, y)`, in cells.
+    """
+
+    walls: Bool[Tensor, "batch rows cols"]
+    sdf: Float[Tensor, "batch rows cols"]
+    start: Float[Tensor, "batch 2"]
+    goal: Float[Tensor, "batch 2"]
+
+    @classmethod
+    def from_arrays(cls, walls: ArrayLike, start: ArrayLike, goal: ArrayLike) -> "MazeCondition":
+        """Check arrays and compute the signed distance.
+
+        Args:
+            walls: boolean, shape (batch, rows, cols); NumPy or torch.
+            start: floating point, shape (batch, 2), `(x, y)` in cells.
+            goal: as `start`.
+
+        Raises:
+            ValueError: if a shape or dtype is wrong, the tensors sit on different devices, or an end is not
+                finite, outside the maze or inside a wall; the message names the element.
+        """
+        grid, first, last = (torch.as_tensor(array) for array in (walls, start, goal))
+        _check_walls(grid)
+        for name, points in (("start", first), ("goal", last)):
+            _check_ends(name, points, grid)
+        distances = torch.from_numpy(signed_distances(grid.cpu().numpy())).to(grid.device)
+        return cls(walls=grid, sdf=distances, start=first.to(torch.float32), goal=last.to(torch.float32))
+
+    def check(self) -> None:
+        """Check a condition that was built from tensors directly, by the rules of `from_arrays`.
+
+        Raises:
+            ValueError: as `from_arrays`; also if `sdf` does not fit `walls`.
+        """
+        _check_walls(self.walls)
+        for name, points in (("start", self.start), ("goal", self.goal)):
+            _check_ends(name, points, self.walls)
+        if self.sdf.shape != self.walls.shape or not self.sdf.is_floating_point():
+            raise ValueError(
+                "sdf must be floating point with the shape of walls "
+                f"{tuple(self.walls.shape)}, found {self.sdf.dtype} of shape {tuple(self.sdf.shape)}"
+            )
+        if self.sdf.device != self.walls.device:
+            raise ValueError(f"sdf must be on {self.walls.device}, where walls is; found {self.sdf.device}")
+        if not torch.isfinite(self.sdf).all():
+            raise ValueError("sdf must be finite, found NaN or infinity")
+
+
+def _check_walls(walls: Tensor) -> None:
+    if walls.ndim != 3 or 0 in walls.shape:
+        raise ValueError(f"walls must have the shape (batch, rows, cols), found {tuple(walls.shape)}")
+    if walls.dtype != torch.bool:
+        raise ValueError(f"walls must be boolean (True where blocked), found {walls.dtype}")
+
+
+def _check_ends(name: str, points: Tensor, walls: Tensor) -> None:
+    batch, rows, cols = walls.shape
+    if points.shape != (batch, 2):
+        raise ValueError(f"{name} must have the shape ({batch}, 2), found {tuple(points.shape)}")
+    if not points.is_floating_point():
+        raise ValueError(f"{name} must be floating point (x, y) in cells, found {points.dtype}")
+    if points.device != walls.device:
+        raise ValueError(f"{name} must be on {walls.device}, where walls is; found {points.device}")
+    finite = torch.isfinite(points).all(dim=1)
+    _raise_first(name, points, ~finite, "must be finite")
+    extent = points.new_tensor([cols, rows])
+    inside = ((points >= 0) & (points < extent)).all(dim=1)
+    _raise_first(name, points, ~inside, f"must lie inside the maze of {cols} x {rows} cells (x, y)")
+    col, row = points.long().unbind(dim=1)
+    blocked = walls[torch.arange(batch, device=walls.device), row, col]
+    _raise_first(name, points, blocked, "must be in a free cell, not in a wall")
+
+
+def _raise_first(name: str, points: Tensor, bad: Tensor, rule: str) -> None:
+    if bad.any():
+        element = int(bad.nonzero()[0, 0])
+        x, y = points[element].tolist()
+        raise ValueError(f"{name}[{element}] {rule}, found ({x:.2f}, {y:.2f})")

@@ -1,0 +1,235 @@
+"""Stage 1: diffusion over the states at a few anchors.
+
+Notation: z are the keypoints of K anchors with times τ, u = (z − line) / scale their normalised form
+(`anchordiff.nn.frame`), u_t = α u + σ ε. The network D(u_t, t) estimates u as
+
+    D = c_skip u_t + c_out F(u_t, t),   c_skip = α s² / (α² s² + σ²),   c_out = s σ / √(α² s² + σ²)
+
+with s(τ) the standard deviation of a Brownian bridge: c_skip u_t is the best linear estimate under that prior (the preconditioning of
+Karras et al. 2022, with a spread that vanishes at the ends), so the ends are exact by construction.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from anchordiff.anchors import AnchorSet
+from anchordiff.conditions import MazeCondition
+from anchordiff.nn.embeddings import ContextEmbedding, fourier_features, fourier_size
+from anchordiff.nn.frame import LineFrame
+from anchordiff.nn.maze_encoder import MazeEncoder, MazeEncoderConfig, MazeEncoding
+from anchordiff.nn.transformer import RefinementTransformer, TransformerConfig
+from anchordiff.samplers import FlowSampler, Sampler
+from anchordiff.schedules import Schedule, make_schedule
+
+_STATE_OCTAVES = 3
+_TIME_OCTAVES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeypointDiffusionConfig:
+    """What a `KeypointDiffusion` is made of.
+
+    Attributes:
+        horizon: steps of the trajectories that it is trained on.
+        num_keypoints: anchors K that it is trained on.
+        dim: 2 for positions, 4 with velocities.
+        schedule: noise schedule by name.
+        prediction: what the network's raw output stands for.
+        scale: cells of one normalised unit, about the standard deviation of the distance to the line.
+        transformer: sizes of the transformer over keypoints.
+        encoder: sizes of the maze encoder.
+    """
+
+    horizon: int = 64
+    num_keypoints: int = 8
+    dim: Literal[2, 4] = 2
+    schedule: Literal["linear_beta", "cosine", "rectified"] = "rectified"
+    prediction: Literal["x0", "eps", "v"] = "x0"
+    scale: float = 3.0
+    transformer: TransformerConfig = field(default_factory=TransformerConfig)
+    encoder: MazeEncoderConfig = field(default_factory=MazeEncoderConfig)
+
+
+class KeypointDiffusion(nn.Module):
+    """Generate keypoints at given anchors, for a maze with a start and a goal."""
+
+    def __init__(self, config: KeypointDiffusionConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.schedule: Schedule = make_schedule(config.schedule)
+        self.encoder = MazeEncoder(config.encoder)
+        token_size = fourier_size(config.dim, octaves=_STATE_OCTAVES) + fourier_size(3, octaves=_TIME_OCTAVES)
+        self.transformer = RefinementTransformer(
+            config.transformer,
+            token_size=token_size,
+            lookup_size=config.encoder.lookup_size,
+            attention=(config.encoder.attention_channels, config.encoder.attention_heads),
+            dim=config.dim,
+        )
+        self.context = ContextEmbedding(5, config.transformer.width)
+
+    def encode(self, condition: MazeCondition) -> MazeEncoding:
+        """Compute what depends on the condition alone, once a plan."""
+        encoding: MazeEncoding = self.encoder(condition)
+        return encoding
+
+    def forward(
+        self,
+        z_t: Float[Tensor, "batch keypoints dim"],
+        t: Float[Tensor, "batch"],
+        anchors: AnchorSet,
+        condition: MazeCondition | MazeEncoding,
+    ) -> Float[Tensor, "batch keypoints dim"]:
+        """Estimate clean keypoints from noised ones.
+
+        Args:
+            z_t: noised keypoints, in cells: line + scale · (α u + σ ε).
+            t: diffusion time of each element, in [0, 1], data at 0.
+            anchors: where the keypoints sit.
+            condition: what to generate for, or its encoding; `batch` may be a multiple of its length.
+
+        Returns:
+            Clean keypoints, in cells, whatever `config.prediction` is.
+        """
+        encoding = condition if isinstance(condition, MazeEncoding) else self.encode(condition)
+        frame = self._frame(encoding, anchors)
+        return frame.denormalise(self._denoise(frame.normalise(z_t), t, anchors, encoding, frame)[-1])
+
+    def loss(
+        self,
+        keypoints: Float[Tensor, "batch keypoints dim"],
+        anchors: AnchorSet,
+        condition: MazeCondition | MazeEncoding,
+        *,
+        generator: torch.Generator | None = None,
+        repeats: int = 1,
+    ) -> Float[Tensor, ""]:
+        """Weighted squared error of the estimate, averaged over blocks (later blocks count more).
+
+        Args:
+            keypoints: clean keypoints, in cells.
+            anchors: where they sit.
+            condition: what they were made for, or its encoding.
+            generator: source of times and noise, on the device of `keypoints`.
+            repeats: noised copies of each element; they share the encoding.
+        """
+        encoding = condition if isinstance(condition, MazeEncoding) else self.encode(condition)
+        keypoints = keypoints.repeat_interleave(repeats, dim=0)
+        anchors = anchors.repeat(repeats)
+        frame = self._frame(encoding, anchors)
+        u = frame.normalise(keypoints)
+        batch = len(u)
+        offsets = torch.rand((), generator=generator, device=u.device)
+        t = (torch.arange(batch, device=u.device) / batch + offsets) % 1.0
+        t = t[torch.randperm(batch, generator=generator, device=u.device)]
+        alpha, sigma = (c[:, None, None] for c in self.schedule(t))
+        noise = torch.randn(u.shape, generator=generator, device=u.device, dtype=u.dtype)
+        estimates = self._denoise(alpha * u + sigma * noise, t, anchors, encoding, frame)
+        weight = ((alpha**2 + sigma**2) / sigma**2.0).clamp(max=25.0)
+        total = u.new_zeros(())
+        for block, estimate in enumerate(estimates, start=1):
+            total = total + block * (weight * (estimate.float() - u).square()).mean()
+        return total * 2 / (len(estimates) * (len(estimates) + 1))
+
+    def sample(
+        self,
+        condition: MazeCondition | MazeEncoding,
+        anchors: AnchorSet,
+        *,
+        sampler: Sampler | None = None,
+        generator: torch.Generator | None = None,
+        noise: Float[Tensor, "batch keypoints dim"] | None = None,
+        callback: Callable[[int, float, Tensor, Tensor], None] | None = None,
+    ) -> Float[Tensor, "batch keypoints dim"]:
+        """Draw keypoints; the ends are start and goal exactly.
+
+        Args:
+            condition: what to generate for; the anchors' length may be a multiple of its length (condition-major).
+            anchors: where the keypoints are to sit, one row a sample.
+            sampler: default: `FlowSampler` with 8 Euler steps.
+            generator: source of the noise.
+            noise: initial unit noise instead of the generator's.
+            callback: called as `callback(step, t, z_t, z_0)` with states in cells.
+        """
+        encoding = condition if isinstance(condition, MazeEncoding) else self.encode(condition)
+        frame = self._frame(encoding, anchors)
+        if noise is None:
+            shape = (*anchors.index.shape, self.config.dim)
+            noise = torch.randn(shape, generator=generator, device=frame.line.device)
+
+        def denoise(u_t: Tensor, t: Tensor) -> Tensor:
+            return self._denoise(u_t, t, anchors, encoding, frame)[-1]
+
+        def project(u: Tensor) -> Tensor:
+            pinned = u.clone()
+            pinned[:, [0, -1], :2] = 0.0
+            return pinned
+
+        def report(step: int, t: float, u_t: Tensor, u_0: Tensor) -> None:
+            if callback is not None:
+                callback(step, t, frame.denormalise(u_t), frame.denormalise(u_0))
+
+        sampler = FlowSampler(steps=8) if sampler is None else sampler
+        u = sampler(denoise, noise, self.schedule, project=project, generator=generator, callback=report)
+        return frame.denormalise(u)
+
+    def _frame(self, encoding: MazeEncoding, anchors: AnchorSet) -> LineFrame:
+        times = len(anchors) // len(encoding)
+        return LineFrame.between(
+            encoding.start.repeat_interleave(times, dim=0),
+            encoding.goal.repeat_interleave(times, dim=0),
+            anchors.times,
+            horizon=anchors.horizon,
+            dim=self.config.dim,
+            scale=self.config.scale,
+        )
+
+    def _denoise(
+        self, u_t: Tensor, t: Tensor, anchors: AnchorSet, encoding: MazeEncoding, frame: LineFrame
+    ) -> list[Tensor]:
+        alpha, sigma = (c[:, None, None] for c in self.schedule(t))
+        estimate, gain = _precondition(self.config.prediction, u_t, alpha, sigma, frame.spread)
+        times = anchors.times
+        gaps = torch.diff(times, dim=1)
+        before = torch.nn.functional.pad(gaps, (1, 0))
+        after = torch.nn.functional.pad(gaps, (0, 1))
+        stamps = torch.stack([times, 4 * before, 4 * after], dim=-1)
+        features = [
+            fourier_features(estimate / 2, octaves=_STATE_OCTAVES),
+            fourier_features(stamps, octaves=_TIME_OCTAVES),
+        ]
+        ends = (frame.line[:, -1, :2] - frame.line[:, 0, :2]) / 20.0
+        density = t.new_full((len(t),), self.config.num_keypoints / anchors.num_anchors)
+        scalars = torch.stack([t, ends[:, 0], ends[:, 1], ends.norm(dim=-1), density], dim=-1)
+        return self.transformer(
+            torch.cat(features, dim=-1),
+            estimate,
+            gain,
+            times=times,
+            context=self.context(scalars),
+            lookup=lambda u: encoding.lookup(frame.denormalise(u)[..., :2]),
+            encoding=encoding,
+        )
+
+
+def _precondition(
+    prediction: str, u_t: Tensor, alpha: Tensor, sigma: Tensor, spread: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The estimate of u where the network's raw output F is zero, and the factor of F in the estimate.
+
+    "x0": as in the module's notation. "eps": F estimates ε, u = (u_t − σ F) / α. "v": F estimates v = α ε − σ u,
+    u = (α u_t − σ F) / (α² + σ²).
+    """
+    if prediction == "x0":
+        variance = (alpha**2 * spread**2 + sigma**2).clamp(min=1e-12)
+        return alpha * spread**2 * u_t / variance, spread * sigma / variance.sqrt()
+    if prediction == "eps":
+        alpha = alpha.clamp(min=1e-3)
+        return u_t / alpha, (-sigma / alpha).expand_as(u_t)
+    power = alpha**2 + sigma**2
+    return alpha * u_t / power, (-sigma / power).expand_as(u_t)

@@ -1,0 +1,195 @@
+"""From a maze with a start and a goal to features of its cells.
+
+What depends on the condition alone is computed here, once a plan: convolutions over walls and signed distance, value
+iteration from both ends (`anchordiff.nn.value_iteration`), and the keys and values that trajectories attend to.
+Space is kept throughout: nothing is pooled.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from anchordiff.conditions import MazeCondition
+from anchordiff.nn.embeddings import fourier_features, fourier_size
+from anchordiff.nn.value_iteration import FAR, ValueIteration
+from anchordiff.records import TensorRecord
+
+_FRACTION_OCTAVES = 5
+_POSITION_OCTAVES = 4
+_OFFSET_OCTAVES = 2
+_AXIS_SIZE = fourier_size(2, octaves=_POSITION_OCTAVES)
+_REACH = 10.0  # cells: the scale at which distances are squashed into features
+
+
+@dataclass(frozen=True, kw_only=True)
+class MazeEncoderConfig:
+    """Sizes of a `MazeEncoder`.
+
+    Attributes:
+        map_channels: channels of the convolutions.
+        convolution_blocks: residual blocks of two 3 × 3 convolutions after the first convolution.
+        value_iteration: plan over the grid by value iteration with learned step costs.
+        cell_channels: channels of a cell's features.
+        attention_channels: channels of keys and values over all heads; 0 leaves attention to cells out.
+        attention_heads: heads of the attention to cells.
+    """
+
+    map_channels: int = 32
+    convolution_blocks: int = 2
+    value_iteration: bool = True
+    cell_channels: int = 64
+    attention_channels: int = 64
+    attention_heads: int = 4
+
+    @property
+    def lookup_size(self) -> int:
+        """Number of features that `MazeEncoding.lookup` returns."""
+        return self.cell_channels + fourier_size(2, octaves=_OFFSET_OCTAVES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MazeEncoding(TensorRecord):
+    """What the networks know of a condition.
+
+    Attributes:
+        cells: features of each cell, row by row.
+        keys: what trajectories attend to (no channels where the encoder has no attention).
+        values: as `keys`.
+        distances: estimated distance of each cell to the start and to the goal, in cells (no channels where
+            the encoder has no value iteration).
+        start: `(x, y)` in cells.
+        goal: `(x, y)` in cells.
+        rows: rows of the maze.
+        cols: columns of the maze.
+    """
+
+    cells: Float[Tensor, "batch cells channels"]
+    keys: Float[Tensor, "batch heads cells head_dim"]
+    values: Float[Tensor, "batch heads cells head_dim"]
+    distances: Float[Tensor, "batch ends rows cols"]
+    start: Float[Tensor, "batch 2"]
+    goal: Float[Tensor, "batch 2"]
+    rows: int
+    cols: int
+
+    def cell_index(self, positions: Float[Tensor, "batch points 2"]) -> Int[Tensor, "batch points"]:
+        """Flat index of the cell that holds each position; positions outside take the nearest cell."""
+        col = positions[..., 0].floor().clamp(0, self.cols - 1).long()
+        row = positions[..., 1].floor().clamp(0, self.rows - 1).long()
+        return row * self.cols + col
+
+    def lookup(
+        self, positions: Float[Tensor, "samples points 2"]
+    ) -> Float[Tensor, "samples points features"]:
+        """Features of the cells that hold the positions, with where in its cell each position lies.
+
+        The samples are a multiple of the batch, in condition-major order.
+        """
+        batch, cells, channels = self.cells.shape
+        samples, points, _ = positions.shape
+        index = self.cell_index(positions.reshape(batch, -1, 2))
+        index = index + cells * torch.arange(batch, device=index.device)[:, None]
+        found = self.cells.reshape(batch * cells, channels)[index.reshape(-1)].view(samples, points, channels)
+        offsets = positions - positions.floor() - 0.5
+        return torch.cat([found, fourier_features(2 * offsets, octaves=_OFFSET_OCTAVES)], dim=-1)
+
+
+class _ResidualBlock(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
+        self.second = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(functional.gelu(self.first(functional.gelu(x))))
+
+
+class MazeEncoder(nn.Module):
+    """Encode a `MazeCondition` into a `MazeEncoding`; works for any number of rows and columns."""
+
+    def __init__(self, config: MazeEncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        channels = config.map_channels
+        self.stem = nn.Conv2d(2, channels, kernel_size=3)
+        self.blocks = nn.Sequential(*(_ResidualBlock(channels) for _ in range(config.convolution_blocks)))
+        plan_size = 0
+        if config.value_iteration:
+            self.value_iteration = ValueIteration(channels)
+            plan_size = 6 + fourier_size(1, octaves=_FRACTION_OCTAVES)
+        hidden = config.cell_channels
+        self.mix_features = nn.Linear(channels + plan_size, hidden)
+        self.mix_position = nn.Linear(2 * _AXIS_SIZE, hidden, bias=False)
+        self.to_cells = nn.Linear(hidden, hidden)
+        if config.attention_channels:
+            self.to_keys_values = nn.Linear(config.cell_channels, 2 * config.attention_channels)
+
+    def forward(self, condition: MazeCondition) -> MazeEncoding:
+        """Encode each maze of the batch with its start and goal."""
+        batch, rows, cols = condition.walls.shape
+        walls = functional.pad(condition.walls.float(), (1, 1, 1, 1), value=1.0)
+        sdf = functional.pad(torch.tanh(condition.sdf / 2), (1, 1, 1, 1), value=-0.5)
+        features = self.blocks(self.stem(torch.stack([walls, sdf], dim=1)))
+        parts = [rearrange(features, "b c h w -> b (h w) c")]
+        distances = features.new_zeros(batch, 0, rows, cols)
+        if self.config.value_iteration:
+            ends = torch.stack([condition.start, condition.goal], dim=1).long()
+            sources = ends[..., 1] * cols + ends[..., 0]
+            distances = self.value_iteration(features, sources)
+            parts.append(_plan_features(distances, sources))
+        mixed = self.mix_features(torch.cat(parts, dim=-1)) + self._embed_positions(condition)
+        cells = self.to_cells(functional.gelu(mixed))
+        keys = values = cells.new_zeros(batch, 0, rows * cols, 0)
+        if self.config.attention_channels:
+            keys, values = rearrange(
+                self.to_keys_values(cells),
+                "b n (two h d) -> two b h n d",
+                two=2,
+                h=self.config.attention_heads,
+            )
+        return MazeEncoding(
+            cells=cells, keys=keys, values=values, distances=distances,
+            start=condition.start, goal=condition.goal, rows=rows, cols=cols,
+        )  # fmt: skip
+
+    def _embed_positions(self, condition: MazeCondition) -> Float[Tensor, "batch cells channels"]:
+        """Where each cell lies relative to start and goal; along each axis apart, then added up over the grid."""
+        _, rows, cols = condition.walls.shape
+        for_x, for_y = self.mix_position.weight.chunk(2, dim=1)
+        x = functional.linear(_axis_features(condition, axis=0, count=cols), for_x)
+        y = functional.linear(_axis_features(condition, axis=1, count=rows), for_y)
+        return (y[:, :, None] + x[:, None, :]).flatten(1, 2)
+
+
+def _axis_features(
+    condition: MazeCondition, *, axis: int, count: int
+) -> Float[Tensor, "batch count features"]:
+    centres = torch.arange(count, device=condition.start.device) + 0.5
+    ends = torch.stack([condition.start[:, axis], condition.goal[:, axis]], dim=-1)
+    relative = (centres[None, :, None] - ends[:, None, :]) / (2 * _REACH)
+    return fourier_features(relative, octaves=_POSITION_OCTAVES)
+
+
+def _plan_features(
+    distances: Float[Tensor, "batch ends rows cols"], sources: Int[Tensor, "batch ends"]
+) -> Float[Tensor, "batch cells features"]:
+    """Where a cell lies between the ends, and how much longer a path through it is than the shortest."""
+    from_start, to_goal = distances.flatten(2).unbind(dim=1)
+    shortest = from_start.gather(1, sources[:, 1:]).clamp(max=FAR)
+    detour = (from_start + to_goal - shortest).clamp(min=0.0)
+    fraction = from_start / (from_start + to_goal + 1e-3)
+    scalars = [
+        torch.exp(-2 * detour),
+        torch.exp(-detour / 2),
+        torch.tanh(detour / _REACH),
+        torch.tanh(from_start / _REACH),
+        torch.tanh(to_goal / _REACH),
+        torch.tanh(shortest / (2 * _REACH)).expand_as(detour),
+    ]
+    waves = fourier_features(fraction[..., None], octaves=_FRACTION_OCTAVES)
+    return torch.cat([torch.stack(scalars, dim=-1), waves], dim=-1)
