@@ -1,0 +1,152 @@
+"""Mazes with expert trajectories, made on the fly.
+
+Seed spaces: a config's `split` and `seed` name the stream of samples, `key = 2 seed + [split is "held_out"]`.
+Seeds are below 2**62, so every key is a 63-bit integer and no two (split, seed) share one: whatever its seed,
+a training stream is none of the held-out streams that evaluation draws from.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Int64
+
+from anchordiff.data.batch import ParticleBatch, make_batch
+from anchordiff.data.indexed import IndexedDataset
+from anchordiff.kernels.sample import particle_samples
+
+Kind = Literal["random", "depth_first", "wilson", "rooms"]
+Expert = Literal["smooth", "grid"]
+Split = Literal["train", "held_out"]
+
+_MAX_SEED = 2**62
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParticleMazeConfig:
+    """What decides every sample of a `ParticleMazeDataset`.
+
+    Attributes:
+        kind: how mazes are made: walls at random; perfect mazes by depth-first search or by Wilson's
+            algorithm; rooms with doors.
+        rows: height of the maze in cells, with its closed border; odd for perfect mazes.
+        cols: width of the maze in cells; odd for perfect mazes.
+        density: least and greatest share of inner cells that are walls; for `kind` "random".
+        min_l1: least distance |dx| + |dy| from the start's to the goal's cell, in cells.
+        horizon: steps of a trajectory.
+        dim: 2 for positions, 4 for positions and velocities.
+        expert: "smooth" pulls the shortest grid path taut, `clearance` away from walls; "grid" joins the
+            centres of its cells.
+        clearance: least distance of the ends to walls, and of the smooth expert's way, in cells; below 0.5.
+        seed: which stream of samples, in [0, 2**62).
+        split: "held_out" is for evaluation; training refuses it, and no training seed reaches its samples.
+
+    Raises:
+        ValueError: if a value is out of its range.
+    """
+
+    kind: Kind = "random"
+    rows: int = 21
+    cols: int = 21
+    density: tuple[float, float] = (0.15, 0.30)
+    min_l1: int = 10
+    horizon: int = 64
+    dim: Literal[2, 4] = 2
+    expert: Expert = "smooth"
+    clearance: float = 0.2
+    seed: int = 0
+    split: Split = "train"
+
+    def __post_init__(self) -> None:
+        for name, value, allowed in (
+            ("kind", self.kind, get_args(Kind)),
+            ("dim", self.dim, (2, 4)),
+            ("expert", self.expert, get_args(Expert)),
+            ("split", self.split, get_args(Split)),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, found {value!r}")
+        perfect = self.kind in ("depth_first", "wilson")
+        for name, sides in (("rows", self.rows), ("cols", self.cols)):
+            _check_integer(name, sides, least=5)
+            if perfect and sides % 2 == 0:
+                raise ValueError(f"{name} must be odd for kind {self.kind!r}, found {sides}")
+        if not isinstance(self.density, tuple) or len(self.density) != 2:
+            raise ValueError(f"density must be a pair (least, greatest), found {self.density!r}")
+        least, greatest = self.density
+        if not 0 <= least <= greatest < 1:
+            raise ValueError(f"density must satisfy 0 <= least <= greatest < 1, found {self.density}")
+        _check_integer("min_l1", self.min_l1, least=0)
+        farthest = self.rows + self.cols - 6
+        if self.min_l1 > farthest:
+            raise ValueError(
+                f"min_l1 must be at most {farthest}, the distance between opposite corners of "
+                f"{self.rows} x {self.cols} cells, found {self.min_l1}"
+            )
+        _check_integer("horizon", self.horizon, least=2)
+        if not (math.isfinite(self.clearance) and 0 <= self.clearance < 0.5):
+            raise ValueError(f"clearance must lie in [0, 0.5), found {self.clearance}")
+        _check_integer("seed", self.seed, least=0)
+        if self.seed >= _MAX_SEED:
+            raise ValueError(f"seed must be below 2**62, found {self.seed}")
+
+    @property
+    def key(self) -> int:
+        """The seed that kernels see: a 63-bit integer, different for every (split, seed)."""
+        return 2 * self.seed + (self.split == "held_out")
+
+
+class ParticleMazeDataset(IndexedDataset):
+    """Mazes with expert trajectories, made when they are asked for; see `IndexedDataset` for ways to read it.
+
+    The sample at an index depends on `config` and the index alone: the same in any worker, batch and order.
+    All work is done by the calling thread, so that `DataLoader` workers can be forked or spawned at will.
+
+    Args:
+        config: what decides the samples.
+        size: number of samples; None for an endless stream, which `at` and `batch` can read but a
+            `DataLoader` cannot.
+        geodesic: whether batches carry the distances along the grid.
+
+    Example:
+        >>> batch = ParticleMazeDataset(ParticleMazeConfig(horizon=32, dim=4)).batch([0, 7])
+        >>> batch.trajectory.shape, batch.condition.walls.shape
+        (torch.Size([2, 32, 4]), torch.Size([2, 21, 21]))
+    """
+
+    def __init__(
+        self, config: ParticleMazeConfig | None = None, *, size: int | None = None, geodesic: bool = False
+    ) -> None:
+        self.config = config or ParticleMazeConfig()
+        self.geodesic = geodesic
+        super().__init__(size=size, seed=self.config.seed, held_out=self.config.split == "held_out")
+
+    def _make(self, indices: Int64[np.ndarray, " batch"]) -> ParticleBatch:
+        config = self.config
+        made = particle_samples(
+            config.key,
+            indices,
+            kind=config.kind,
+            rows=config.rows,
+            cols=config.cols,
+            density=config.density,
+            min_l1=config.min_l1,
+            horizon=config.horizon,
+            expert=config.expert,
+            clearance=config.clearance,
+        )
+        return make_batch(
+            walls=made.walls,
+            sdf=made.sdf,
+            start=made.start,
+            goal=made.goal,
+            positions=made.trajectory,
+            dim=config.dim,
+            geodesic=self.geodesic,
+        )
+
+
+def _check_integer(name: str, value: int, *, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, found {value!r}")
