@@ -43,6 +43,6 @@ def generator() -> torch.Generator:
 @pytest.fixture
 def unchecked() -> Iterator[None]:
     """Lift the shape checks, so that wrong arguments reach the library's own error messages."""
-    jaxtyping.config.update("jaxtyping_disable", True)
+    jaxtyping.config.update("jaxtyping_disable", value=True)
     yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+    jaxtyping.config.update("jaxtyping_disable", value=False)

@@ -1,12 +1,21 @@
-"""Where anchors go: evenly spread, or by dynamic programming where linear interpolation errs least."""
+"""Where anchors go: evenly spread, or by dynamic programming where linear interpolation errs least.
 
+Notation: `taken` marks steps that are anchors already; the others are free. Steps 0 and `horizon - 1` are the
+ends, which every kernel here makes anchors.
+"""
+
+import numba
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Bool
+from jaxtyping import Bool, Float, Int
 
 from anchordiff.kernels._jit import kernel
 
 Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_PARALLEL_WORK = 1 << 22  # cells of the dynamic programme; fewer are done before a second thread has started
 
 
 @kernel()
@@ -24,9 +33,7 @@ def _spread(taken: Bools, count: int, out: Bools) -> None:
             if taken[b, j] or out[b, j]:
                 edges[num] = j
                 num += 1
-        # Without an end (only where no count was left for it) there is nothing to spread.
-        for k in range(num):
-            added[k] = 0
+        added[:num] = 0
         while left > 0:
             best, best_part = 0, -1.0
             for k in range(num - 1):
@@ -41,6 +48,79 @@ def _spread(taken: Bools, count: int, out: Bools) -> None:
                 out[b, edges[k] + (2 * i * gap + parts) // (2 * parts)] = True
 
 
+@kernel()
+def _optimal_rows(trajectory: Floats, taken: Bools, out: Ints, start: int, stop: int) -> None:
+    """Fill rows of `out`; a row that cannot be filled gets -1 as its first entry.
+
+    `best[k, j]` is the least error up to anchor `j` with `k` steps drawn. The chord from `i` to `j = i + g`
+    errs by `Σ |y_l - (m/g) y_j|²` with `y_l = x_l - x_i` and `m = l - i`: two running sums over `l` give it.
+    """
+    horizon, dim = trajectory.shape[1], trajectory.shape[2]
+    count = out.shape[1]
+    best = np.empty((count + 1, horizon))
+    source = np.empty((count + 1, horizon), np.int64)
+    cost = np.empty(horizon)
+    moment = np.empty(dim)
+    for b in range(start, stop):
+        free = ~taken[b]
+        best[:] = np.inf
+        if count >= free[0]:
+            best[np.int64(free[0]), 0] = 0.0
+        stretch_end = 0
+        for i in range(horizon - 1):
+            if stretch_end == i:  # the next step that must be an anchor
+                stretch_end = i + 1
+                while stretch_end < horizon - 1 and free[stretch_end]:
+                    stretch_end += 1
+            squares = 0.0
+            moment[:] = 0.0
+            for j in range(i + 1, stretch_end + 1):
+                gap = np.float64(j - i)
+                chord, cross = 0.0, 0.0
+                for d in range(dim):
+                    y = np.float64(trajectory[b, j, d]) - np.float64(trajectory[b, i, d])
+                    chord += y * y
+                    cross += y * moment[d]
+                    moment[d] += gap * y
+                error = squares - 2.0 * cross / gap + chord * (gap - 1.0) * (2.0 * gap - 1.0) / (6.0 * gap)
+                cost[j] = max(error, 0.0)
+                squares += chord
+            free_end = stretch_end + 1 if free[stretch_end] else stretch_end
+            prices = cost[i + 1 : free_end]
+            for k in range(count + 1):
+                base = best[k, i]
+                if base == np.inf:
+                    continue
+                if k < count:
+                    target, origin = best[k + 1, i + 1 : free_end], source[k + 1, i + 1 : free_end]
+                    for j in range(prices.size):
+                        total = base + prices[j]
+                        better = total < target[j]
+                        target[j] = total if better else target[j]
+                        origin[j] = i if better else origin[j]
+                if not free[stretch_end] and base + cost[stretch_end] < best[k, stretch_end]:
+                    best[k, stretch_end] = base + cost[stretch_end]
+                    source[k, stretch_end] = i
+        if best[count, horizon - 1] == np.inf:
+            out[b, 0] = -1
+            continue
+        k, j = count, horizon - 1
+        while True:
+            if free[j]:
+                k -= 1
+                out[b, k] = j
+            if j == 0:
+                break
+            j = source[k + np.int64(free[j]), j]
+
+
+@kernel(parallel=True)
+def _optimal_parallel(trajectory: Floats, taken: Bools, out: Ints, threads: int) -> None:
+    batch = out.shape[0]
+    for part in numba.prange(threads):
+        _optimal_rows(trajectory, taken, out, batch * part // threads, batch * (part + 1) // threads)
+
+
 def spread_evenly(taken: Bool[np.ndarray, "batch horizon"], count: int) -> Bool[np.ndarray, "batch horizon"]:
     """Choose `count` free steps a row so that the widest gap between anchors is as small as it can be.
 
@@ -53,4 +133,59 @@ def spread_evenly(taken: Bool[np.ndarray, "batch horizon"], count: int) -> Bool[
     """
     out = np.zeros(taken.shape, np.bool_)
     _spread(np.ascontiguousarray(taken), count, out)
+    return out
+
+
+def optimal_anchors(
+    trajectory: Float[np.ndarray, "batch horizon dim"],
+    num_anchors: int,
+    *,
+    taken: Bool[np.ndarray, "batch horizon"] | None = None,
+    threads: int = 1,
+) -> Int[np.ndarray, "batch K"]:
+    """Find the anchors whose linear interpolation has the least squared error, by dynamic programming.
+
+    The work grows as `batch · K · horizon²`; the optimum is global. Of equally good choices the result is
+    always the same one.
+
+    Args:
+        trajectory: states at every step.
+        num_anchors: K, steps to choose a row, the free ends among them.
+        taken: steps that are anchors already; they help to interpolate and are not in the result.
+        threads: share large batches among this many threads; keep 1 inside worker processes.
+
+    Raises:
+        ValueError: if there is no such choice or shapes do not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> corner = np.array([[[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [2.0, 1.0]]])
+        >>> optimal_anchors(corner, 3).tolist()
+        [[0, 2, 3]]
+    """
+    if trajectory.ndim != 3 or trajectory.dtype.char not in "fd":
+        raise ValueError(
+            "trajectory must be a float32 or float64 array of three axes, "
+            f"found {trajectory.dtype} {trajectory.shape}"
+        )
+    batch, horizon, _ = trajectory.shape
+    if taken is None:
+        taken = np.zeros((batch, horizon), np.bool_)
+    if taken.shape != (batch, horizon):
+        raise ValueError(f"taken must have the shape {(batch, horizon)}, found {taken.shape}")
+    if num_anchors < 1 or horizon < 2:
+        raise ValueError(f"num_anchors must be at least 1 and horizon 2, found {num_anchors} and {horizon}")
+    out = np.empty((batch, num_anchors), np.int64)
+    trajectory, taken = np.ascontiguousarray(trajectory), np.ascontiguousarray(taken)
+    if threads > 1 and batch * num_anchors * horizon**2 >= _PARALLEL_WORK:
+        _optimal_parallel(trajectory, taken, out, threads)
+    else:
+        _optimal_rows(trajectory, taken, out, 0, batch)
+    if batch and out[:, 0].min() < 0:
+        row = int(out[:, 0].argmin())
+        free = ~taken[row]
+        raise ValueError(
+            f"num_anchors must be between the free ends and the free steps of row {row}, "
+            f"{int(free[0]) + int(free[-1])} to {int(free.sum())}, found {num_anchors}"
+        )
     return out

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 
@@ -129,6 +129,12 @@ def free_steps(
             f"count must be at most the {int(least)} free steps of row {int(row)}, found {count}"
         )
     return free
+
+
+def uniform(*shape: int, generator: torch.Generator | None, device: torch.device) -> Float[Tensor, "..."]:
+    """Independent float64 numbers in [0, 1), drawn where the generator is and moved to `device`."""
+    source = device if generator is None else generator.device
+    return torch.rand(shape, generator=generator, device=source, dtype=torch.float64).to(device)
 
 
 def check_count(count: int) -> None:

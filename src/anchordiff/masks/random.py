@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from anchordiff.masks.base import MaskSampler, check_count, free_steps
+from anchordiff.masks.base import MaskSampler, check_count, free_steps, uniform
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Random(MaskSampler):
     ) -> Bool[Tensor, "batch horizon"]:
         """Draw `count` free steps a row."""
         free = free_steps(batch, horizon, self.count, taken=taken, generator=generator)
-        keys = torch.rand(batch, horizon, generator=generator, device=free.device)
+        keys = uniform(batch, horizon, generator=generator, device=free.device)
         # Random keys lie in [0, 1): a taken step's -1 never ranks before a free step.
         chosen = keys.masked_fill_(~free, -1.0).topk(self.count, dim=1).indices
         return torch.zeros_like(free).scatter_(1, chosen, value=True)

@@ -1,0 +1,54 @@
+"""Random anchors without large holes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from anchordiff.kernels.max_gap import draw_bounded_gaps
+from anchordiff.masks.base import MaskSampler, check_count, free_steps, uniform
+
+
+@dataclass(frozen=True)
+class MaxGap(MaskSampler):
+    """`count` steps drawn uniformly among all choices that leave no gap of more than `gap` steps.
+
+    Free ends are always drawn and count. Steps that are taken are anchors too: `Ends() + MaxGap(6, gap=12)`
+    and `MaxGap(8, gap=12)` have one distribution.
+
+    Args:
+        count: steps to draw.
+        gap: largest distance from an anchor to the next, in steps.
+
+    Raises:
+        ValueError: if `count` is negative or `gap` is below 1.
+    """
+
+    count: int
+    gap: int
+
+    def __post_init__(self) -> None:
+        check_count(self.count)
+        if self.gap < 1:
+            raise ValueError(f"gap must be at least 1, found {self.gap}")
+
+    def sample(
+        self,
+        batch: int,
+        horizon: int,
+        *,
+        taken: Bool[Tensor, "batch horizon"] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Bool[Tensor, "batch horizon"]:
+        """Draw `count` steps a row.
+
+        Raises:
+            ValueError: if `count` is too small for `gap`, or too large for the free steps.
+        """
+        free = free_steps(batch, horizon, self.count, taken=taken, generator=generator)
+        random = uniform(batch, horizon, generator=generator, device=torch.device("cpu"))
+        blocked = np.zeros((batch, horizon), np.bool_) if taken is None else taken.cpu().numpy()
+        drawn = draw_bounded_gaps(blocked, self.count, gap=self.gap, uniform=random.numpy())
+        return torch.from_numpy(drawn).to(free.device)

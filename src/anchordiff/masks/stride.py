@@ -1,0 +1,48 @@
+"""Every n-th step."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from anchordiff.masks.base import MaskSampler, free_steps
+
+
+@dataclass(frozen=True)
+class Stride(MaskSampler):
+    """Every `step`-th free step, from the `offset`-th on; write `Stride(8) | Ends()` to keep the last one.
+
+    Raises:
+        ValueError: if `step` is below 1 or `offset` is negative.
+
+    Example:
+        >>> Stride(3).sample(1, 8).int().tolist()
+        [[1, 0, 0, 1, 0, 0, 1, 0]]
+    """
+
+    step: int
+    offset: int = 0
+
+    def __post_init__(self) -> None:
+        if self.step < 1:
+            raise ValueError(f"step must be at least 1, found {self.step}")
+        if self.offset < 0:
+            raise ValueError(f"offset must not be negative, found {self.offset}")
+
+    def sample(
+        self,
+        batch: int,
+        horizon: int,
+        *,
+        taken: Bool[Tensor, "batch horizon"] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Bool[Tensor, "batch horizon"]:
+        """Take every `step`-th free step.
+
+        Raises:
+            ValueError: if a row has no free step at `offset`.
+        """
+        free = free_steps(batch, horizon, self.offset + 1, taken=taken, generator=generator)
+        rank = free.cumsum(1) - 1 - self.offset
+        return free & (rank >= 0) & (rank % self.step == 0)
