@@ -1,0 +1,80 @@
+"""The command line: `anchordiff <command> [flags]`.
+
+Each command is a frozen dataclass whose fields are its flags. Its module is imported when it is called,
+so that `anchordiff --help` answers at once.
+
+Example:
+    >>> main(["train", "--help"])  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
+    usage: anchordiff train <command> [flags]
+    ...
+    0
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Final, TextIO
+
+__all__ = ["main"]
+
+_PACKAGE: Final = "anchordiff.cli"
+
+# Words of the command, module, class, one line of help.
+_COMMANDS: Final = (
+    ("generate", "generate", "Generate", "Plan through a maze and draw the plan."),
+    ("evaluate", "evaluate", "Evaluate", "Compare a pipeline with its baselines on held-out mazes."),
+    ("sample keypoints", "sample", "SampleKeypoints", "Draw keypoints with stage 1 alone."),
+    ("train keypoints", "train", "TrainKeypoints", "Train stage 1, the diffusion over keypoints."),
+    ("train denoiser", "train", "TrainDenoiser", "Train stage 2, the pass from coarse to fine."),
+    ("bundle", "bundle", "Bundle", "Join two trained stages into a pipeline's folder."),
+    ("data particle", "data", "DataParticle", "Write shards of particle-maze samples."),
+)
+_HELP: Final = ("-h", "--help")
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        args: words after `anchordiff`; those of the process by default.
+
+    Returns:
+        0 where the command went well, 1 where something it needed failed, 2 where the arguments are wrong,
+        130 where it was interrupted.
+    """
+    words = list(sys.argv[1:] if args is None else args)
+    if words == ["--version"]:
+        from anchordiff import __version__
+
+        _say(f"anchordiff {__version__}")
+        return 0
+    for name, module, cls, _ in _COMMANDS:
+        parts = name.split()
+        if words[: len(parts)] == parts:
+            from anchordiff.cli._run import run_command
+
+            return run_command(name, f"{_PACKAGE}.{module}", cls, words[len(parts) :])
+    return _explain(words)
+
+
+def _explain(words: Sequence[str]) -> int:
+    """Print what commands there are, below the group that the words name."""
+    asked = not words or words[-1] in _HELP
+    group = [word for word in words if word not in _HELP]
+    found = [(name, line) for name, _, _, line in _COMMANDS if name.split()[: len(group)] == group]
+    if not found:
+        known = ", ".join(name for name, *_ in _COMMANDS)
+        _say(f"anchordiff: command must be one of {known}; found {' '.join(group)!r}", sys.stderr)
+        return 2
+    stream = sys.stdout if asked else sys.stderr
+    width = max(len(name) for name, _ in found)
+    _say(f"usage: {' '.join(['anchordiff', *group])} <command> [flags]\n", stream)
+    if not group:
+        _say("Plan trajectories with diffusion over sparse anchors and one denoising pass.\n", stream)
+    for name, line in found:
+        _say(f"  {name:<{width}}  {line}", stream)
+    _say("\nFlags of a command: anchordiff <command> --help", stream)
+    return 0 if asked and (words or not group) else 2
+
+
+def _say(text: str, stream: TextIO | None = None) -> None:
+    (sys.stdout if stream is None else stream).write(text + "\n")

@@ -1,0 +1,34 @@
+"""Quick looks at a stage during its training, on held-out samples."""
+
+from collections.abc import Mapping
+
+import torch
+
+from anchordiff.anchors import AnchorSet
+from anchordiff.data import ParticleBatch
+from anchordiff.denoiser import InterpDenoiser
+from anchordiff.interpolation import interpolate
+from anchordiff.keypoints import KeypointDiffusion
+from anchordiff.masks import Even
+
+
+def check_keypoints(model: KeypointDiffusion, batch: ParticleBatch) -> Mapping[str, float]:
+    """Sample at even anchors: mean distance to the expert's keypoints, in cells."""
+    truth = batch.trajectory
+    size, horizon = truth.shape[:2]
+    anchors = AnchorSet.from_mask(Even(model.config.num_keypoints).sample(size, horizon)).to(truth.device)
+    generator = torch.Generator(truth.device).manual_seed(0)
+    keypoints = model.sample(batch.condition, anchors, generator=generator)
+    distance = (keypoints - anchors.gather(truth))[..., :2].norm(dim=-1)
+    return {"keypoint_error": float(distance.mean())}
+
+
+def check_denoiser(model: InterpDenoiser, batch: ParticleBatch) -> Mapping[str, float]:
+    """Restore from true keypoints at even anchors: mean distance to the expert, in cells."""
+    truth, config = batch.trajectory, model.config
+    size, horizon = truth.shape[:2]
+    anchors = AnchorSet.from_mask(Even(config.num_anchors).sample(size, horizon)).to(truth.device)
+    coarse = interpolate(anchors.gather(truth), anchors)
+    level = torch.full((size,), config.num_levels, device=truth.device)
+    trajectory = model(coarse, level, anchors, batch.condition)
+    return {"position_error": float((trajectory - truth)[..., :2].norm(dim=-1).mean())}
