@@ -7,28 +7,49 @@ import torch
 from anchordiff.anchors import AnchorSet
 from anchordiff.data import ParticleBatch
 from anchordiff.denoiser import InterpDenoiser
+from anchordiff.evaluation import collision_rate, is_success
 from anchordiff.interpolation import interpolate
 from anchordiff.keypoints import KeypointDiffusion
 from anchordiff.masks import Even
 
 
 def check_keypoints(model: KeypointDiffusion, batch: ParticleBatch) -> Mapping[str, float]:
-    """Sample at even anchors: mean distance to the expert's keypoints, in cells."""
+    """Sample at even anchors.
+
+    Returns:
+        `keypoint_error`: mean distance to the expert's keypoints, in cells; `keypoint_collisions`: share of
+        keypoints in walls; `coarse_success`: share of interpolated ways that are free.
+    """
     truth = batch.trajectory
     size, horizon = truth.shape[:2]
     anchors = AnchorSet.from_mask(Even(model.config.num_keypoints).sample(size, horizon)).to(truth.device)
     generator = torch.Generator(truth.device).manual_seed(0)
     keypoints = model.sample(batch.condition, anchors, generator=generator)
     distance = (keypoints - anchors.gather(truth))[..., :2].norm(dim=-1)
-    return {"keypoint_error": float(distance.mean())}
+    coarse = interpolate(keypoints, anchors)
+    return {
+        "keypoint_error": float(distance.mean()),
+        "keypoint_collisions": float(collision_rate(batch.condition, keypoints).mean()),
+        "coarse_success": float(is_success(batch.condition, coarse).float().mean()),
+    }
 
 
 def check_denoiser(model: InterpDenoiser, batch: ParticleBatch) -> Mapping[str, float]:
-    """Restore from true keypoints at even anchors: mean distance to the expert, in cells."""
+    """Restore from true keypoints at even anchors, the ends clamped.
+
+    Returns:
+        `position_error`: mean distance to the expert, in cells; `coarse_success` and `success`: share of ways
+        that are free before and after.
+    """
     truth, config = batch.trajectory, model.config
     size, horizon = truth.shape[:2]
     anchors = AnchorSet.from_mask(Even(config.num_anchors).sample(size, horizon)).to(truth.device)
     coarse = interpolate(anchors.gather(truth), anchors)
     level = torch.full((size,), config.num_levels, device=truth.device)
     trajectory = model(coarse, level, anchors, batch.condition)
-    return {"position_error": float((trajectory - truth)[..., :2].norm(dim=-1).mean())}
+    trajectory[:, [0, -1], :2] = truth[:, [0, -1], :2]
+    return {
+        "position_error": float((trajectory - truth)[..., :2].norm(dim=-1).mean()),
+        "coarse_success": float(is_success(batch.condition, coarse).float().mean()),
+        "success": float(is_success(batch.condition, trajectory).float().mean()),
+    }

@@ -1,0 +1,132 @@
+"""What is measured of trajectories, one number a trajectory.
+
+Notation: a trajectory is a polyline of `horizon` positions (x, y) in cells (more channels are ignored). A
+condition may be shorter than the batch by a whole factor: then it holds for that many trajectories in a row.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from anchordiff.conditions import MazeCondition
+from anchordiff.kernels.line_of_sight import points_in_wall, polylines_are_free
+
+REACH = 0.1
+"""Distance in cells within which an end counts as reached."""
+
+
+def is_success(
+    condition: MazeCondition,
+    trajectory: Float[Tensor, "batch horizon dim"],
+    *,
+    radius: float = 0.0,
+    reach: float = REACH,
+) -> Bool[Tensor, " batch"]:
+    """Swept success: start and goal are reached, and no point of the way between them touches a wall.
+
+    The way is the whole polyline start, trajectory, goal, checked exactly, not at its vertices alone.
+
+    Args:
+        condition: the mazes with their ends.
+        trajectory: positions in cells.
+        radius: of the disc that moves along the way, in cells.
+        reach: greatest distance of the trajectory's ends to start and goal, in cells.
+    """
+    points = trajectory[..., :2]
+    copies = _copies(condition, points)
+    start = condition.start.repeat_interleave(copies, dim=0)
+    goal = condition.goal.repeat_interleave(copies, dim=0)
+    reached = ((points[:, 0] - start).norm(dim=-1) <= reach) & ((points[:, -1] - goal).norm(dim=-1) <= reach)
+    way = torch.cat([start[:, None], points, goal[:, None]], dim=1)
+    free = polylines_are_free(condition.walls.cpu().numpy(), _array(way), radius=radius)
+    success: Tensor = reached & torch.from_numpy(free).to(reached.device)
+    return success
+
+
+def collision_rate(
+    condition: MazeCondition, trajectory: Float[Tensor, "batch horizon dim"], *, radius: float = 0.0
+) -> Float[Tensor, " batch"]:
+    """Share of a trajectory's points that touch a wall or lie outside.
+
+    Args:
+        condition: the mazes.
+        trajectory: positions in cells.
+        radius: of a disc around each point, in cells.
+    """
+    _copies(condition, trajectory)
+    hits = points_in_wall(condition.walls.cpu().numpy(), _array(trajectory[..., :2]), radius=radius)
+    return torch.from_numpy(hits.mean(axis=1, dtype=np.float32)).to(trajectory.device)
+
+
+def path_length(trajectory: Float[Tensor, "batch horizon dim"]) -> Float[Tensor, " batch"]:
+    """Length of each trajectory, in cells."""
+    length: Tensor = trajectory[..., :2].diff(dim=1).norm(dim=-1).sum(dim=1)
+    return length
+
+
+def length_ratio(
+    trajectory: Float[Tensor, "batch horizon dim"], expert: Float[Tensor, "batch steps dim"]
+) -> Float[Tensor, " batch"]:
+    """Length of each trajectory over that of the expert's."""
+    return path_length(trajectory) / path_length(expert)
+
+
+def smoothness(trajectory: Float[Tensor, "batch horizon dim"]) -> Float[Tensor, " batch"]:
+    """Mean squared second difference of the positions, in cells² / step⁴; a straight line at even speed has 0."""
+    points = trajectory[..., :2]
+    if points.shape[1] < 3:
+        return points.new_zeros(len(points))
+    return points.diff(n=2, dim=1).square().sum(dim=-1).mean(dim=1)
+
+
+def diversity(candidates: Float[Tensor, "batch candidates horizon dim"]) -> Float[Tensor, " batch"]:
+    """Mean distance between two candidates of a condition: over pairs, and over steps, in cells.
+
+    Raises:
+        ValueError: if there are fewer than two candidates.
+    """
+    count = candidates.shape[1]
+    if count < 2:
+        raise ValueError(f"candidates must hold at least 2 for a condition, found {count}")
+    points = candidates[..., :2]
+    first, second = torch.triu_indices(count, count, offset=1, device=points.device)
+    distance: Tensor = (points[:, first] - points[:, second]).norm(dim=-1)
+    return distance.mean(dim=(1, 2))
+
+
+def wilson_interval(successes: int, trials: int, *, z: float = 1.96) -> tuple[float, float]:
+    """Confidence interval of a share (Wilson 1927): it stays in [0, 1] and is honest near its ends.
+
+    Args:
+        successes: how many of the trials went well.
+        trials: their number.
+        z: half width in standard deviations; 1.96 for 95 %.
+
+    Raises:
+        ValueError: if `successes` does not lie in 0 … `trials`, or there are no trials.
+
+    Example:
+        >>> [round(end, 4) for end in wilson_interval(1000, 1000)]
+        [0.9962, 1.0]
+    """
+    if not (trials > 0 and 0 <= successes <= trials):
+        raise ValueError(f"successes must lie in 0 ... trials > 0, found {successes} of {trials}")
+    share, weight = successes / trials, z * z / trials
+    middle = (share + weight / 2) / (1 + weight)
+    half = z * (share * (1 - share) / trials + weight / (4 * trials)) ** 0.5 / (1 + weight)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _copies(condition: MazeCondition, trajectory: Tensor) -> int:
+    if not len(condition) or len(trajectory) % len(condition):
+        raise ValueError(
+            "trajectory must hold a whole number of trajectories for each condition, "
+            f"found {len(trajectory)} for {len(condition)}"
+        )
+    return len(trajectory) // len(condition)
+
+
+def _array(points: Tensor) -> Float[np.ndarray, "..."]:
+    array: np.ndarray = points.detach().float().cpu().numpy()
+    return array
