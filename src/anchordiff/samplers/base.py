@@ -42,8 +42,8 @@ def time_grid(steps: int, spacing: Spacing) -> Float[Tensor, " times"]:
         >>> time_grid(2, "quadratic").tolist()
         [1.0, 0.25, 0.0]
     """
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, found {steps}")
+    if not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"steps must be an integer of at least 1, found {steps!r}")
     u = 1.0 - torch.arange(steps + 1, dtype=torch.float64) / steps
     if spacing == "linear":
         return u
@@ -153,7 +153,9 @@ class Sampler(ABC):
             raise ValueError("generator and noise must not be given together, found both")
         times = time_grid(self.steps, self.spacing)
         moves = _moves(times, schedule)
-        on_device = times.to(x_1)
+        # Half precision could not tell neighbouring times apart.
+        dtype = torch.promote_types(x_1.dtype, torch.float32)
+        on_device = times.to(device=x_1.device, dtype=dtype)
         if noise is None:
             stochastic = self.is_stochastic
             noise = ElementNoise.draw(len(x_1), generator=generator) if stochastic else _no_noise

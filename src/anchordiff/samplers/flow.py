@@ -33,7 +33,8 @@ class FlowSampler(Sampler):
       times, because a straight line in (y, tau) is what DDIM follows.
     - `"heun"`: two estimates a step (one in the last), second order: the slope is averaged over both
       ends of the step. The last step is an Euler step, since the slope at tau = 0 is 0 / 0 (as in Karras
-      et al. 2022).
+      et al. 2022). Variance-preserving schedules need `spacing="quadratic"` for the full order, since their
+      tau grows as t^0.5 near the data.
 
     Args:
         steps: number of moves, at least 1.
