@@ -1,0 +1,133 @@
+"""Frozen config dataclasses to JSON and back, with nothing lost and nothing guessed.
+
+Dataclasses become objects and tuples arrays; the way back follows the fields' annotations, so that nested
+configs and tuples return as what they were.
+
+Example:
+    >>> from dataclasses import dataclass, field
+    >>> @dataclass(frozen=True, kw_only=True)
+    ... class Body:
+    ...     sizes: tuple[int, ...] = (64, 128)
+    >>> @dataclass(frozen=True, kw_only=True)
+    ... class Network:
+    ...     body: Body = field(default_factory=Body)
+    ...     rate: float | None = None
+    >>> data = config_to_json(Network())
+    >>> data
+    {'body': {'sizes': [64, 128]}, 'rate': None}
+    >>> config_from_json(Network, data) == Network()
+    True
+    >>> config_from_json(Network, {"body": {"size": [1]}})
+    Traceback (most recent call last):
+    ...
+    ValueError: config.body.size is not a field of Body, which has: sizes
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
+
+Config = TypeVar("Config")
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+
+def config_to_json(config: object) -> dict[str, Json]:
+    """Turn a dataclass into what `json.dumps` takes.
+
+    Raises:
+        ValueError: if a field holds what JSON cannot (or a number that is not finite).
+    """
+    if not is_dataclass(config) or isinstance(config, type):
+        raise ValueError(f"config must be an instance of a dataclass, found {config!r}")
+    return {f.name: _to_json(getattr(config, f.name), f"config.{f.name}") for f in fields(config)}
+
+
+def config_from_json(cls: type[Config], data: Mapping[str, object], *, where: str = "config") -> Config:
+    """Build a dataclass from what `config_to_json` made of one.
+
+    A field that `data` leaves out takes its default: configs written before the field existed stay readable.
+
+    Args:
+        cls: the dataclass.
+        data: the parsed JSON object.
+        where: how messages call `data`.
+
+    Raises:
+        ValueError: if `data` holds an unknown key, lacks a field without a default, or a value does not
+            fit its annotation; the message names the key.
+    """
+    if not is_dataclass(cls):
+        raise ValueError(f"cls must be a dataclass, found {cls!r}")
+    hints = get_type_hints(cls)
+    known = [f.name for f in fields(cls) if f.init]
+    for key in data:
+        if key not in known:
+            raise ValueError(f"{where}.{key} is not a field of {cls.__name__}, which has: {', '.join(known)}")
+    values = {key: _from_json(hints[key], value, f"{where}.{key}") for key, value in data.items()}
+    try:
+        config: Config = cls(**values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{where} is no {cls.__name__}: {error}") from error
+    return config
+
+
+def _to_json(value: object, where: str) -> Json:
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{where} must be finite, found {value}")
+        return value
+    if isinstance(value, list | tuple):
+        return [_to_json(item, f"{where}[{i}]") for i, item in enumerate(value)]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _to_json(item, f"{where}.{key}") for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _to_json(getattr(value, f.name), f"{where}.{f.name}") for f in fields(value)}
+    raise ValueError(f"{where} must be something that JSON can hold, found {type(value).__name__}")
+
+
+def _from_json(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401
+    origin, choices = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return _first_fit(choices, value, where)
+    if origin is Literal:
+        if any(value == choice and type(value) is type(choice) for choice in choices):
+            return value
+        raise ValueError(f"{where} must be one of {', '.join(map(repr, choices))}, found {value!r}")
+    if is_dataclass(hint) and isinstance(value, dict):
+        return config_from_json(hint, value, where=where)  # type: ignore[arg-type]
+    if origin in (tuple, list) and isinstance(value, list):
+        return _sequence(origin, choices, value, where)
+    if origin is dict and isinstance(value, dict):
+        return {key: _from_json(choices[1], item, f"{where}.{key}") for key, item in value.items()}
+    if hint in (None, NoneType) and value is None:
+        return None
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if hint in (bool, int, str) and type(value) is hint:
+        return value
+    raise ValueError(f"{where} must be {getattr(hint, '__name__', hint)}, found {value!r}")
+
+
+def _first_fit(choices: tuple[Any, ...], value: object, where: str) -> object:
+    reasons = []
+    # Exact types first, so that an int stays an int in `float | int`.
+    for choice in sorted(choices, key=lambda choice: type(value) is not choice):
+        try:
+            return _from_json(choice, value, where)
+        except ValueError as error:
+            reasons.append(str(error))
+    raise ValueError("; ".join(reasons))
+
+
+def _sequence(kind: type, parts: tuple[Any, ...], value: list[object], where: str) -> object:
+    if kind is tuple and not (len(parts) == 2 and parts[1] is Ellipsis):
+        if len(parts) != len(value):
+            raise ValueError(f"{where} must have {len(parts)} entries, found {len(value)}")
+    else:
+        parts = (parts[0],) * len(value)
+    items = zip(parts, value, strict=True)
+    return kind(_from_json(hint, item, f"{where}[{i}]") for i, (hint, item) in enumerate(items))

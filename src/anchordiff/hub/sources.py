@@ -1,0 +1,92 @@
+"""Where a saved model or pipeline is: in the package, in a folder or on the Hub."""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from anchordiff.hub.folders import CONFIG, WEIGHTS
+
+INDEX: Final = "model_index.json"
+_REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+def bundled_names() -> list[str]:
+    """Names of the pipelines and models that come with the package."""
+    folder = Path(str(files("anchordiff"))) / "weights"
+    if not folder.is_dir():
+        return []
+    return sorted(f.name for f in folder.iterdir() if (f / INDEX).is_file() or (f / CONFIG).is_file())
+
+
+def locate(
+    source: str | Path,
+    *,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    cache_dir: str | Path | None = None,
+    local_files_only: bool = False,
+    subfolder: str | None = None,
+) -> Path:
+    """Find the folder that `source` means, downloading it where it is on the Hub.
+
+    Raises:
+        ValueError: if `source` is nothing of these, or `revision` is given for what has no revisions.
+        FileNotFoundError: if `source` is a path and there is no such folder.
+    """
+    folder = _locate_here(source)
+    if folder is None:
+        folder = _download(
+            str(source), revision=revision, token=token, cache_dir=cache_dir,
+            local_files_only=local_files_only, subfolder=subfolder,
+        )  # fmt: skip
+    elif revision is not None:
+        raise ValueError(
+            f"revision must be left out where source is not on the Hub, found {revision!r} for {folder}"
+        )
+    return folder if subfolder is None else folder / subfolder
+
+
+def _locate_here(source: str | Path) -> Path | None:
+    """A folder on this machine, or None for a Hub id."""
+    if isinstance(source, str):
+        if source in bundled_names():
+            return Path(str(files("anchordiff"))) / "weights" / source
+        if not Path(source).is_dir() and _REPO.fullmatch(source) and source[0] not in ".~":
+            return None
+        if not Path(source).is_dir() and "/" not in source and "\\" not in source:
+            names = ", ".join(map(repr, bundled_names())) or "none in this installation"
+            raise ValueError(
+                f"source must be a bundled name ({names}), a folder or an id 'org/repo' of the Hub, "
+                f"found {source!r}"
+            )
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"source must be a folder, a bundled name or 'org/repo', found {str(source)!r}"
+        )
+    return folder
+
+
+def _download(
+    repo_id: str,
+    *,
+    revision: str | None,
+    token: str | bool | None,
+    cache_dir: str | Path | None,
+    local_files_only: bool,
+    subfolder: str | None,
+) -> Path:
+    """One snapshot: all files come from the same commit."""
+    from huggingface_hub import snapshot_download
+
+    from anchordiff import __version__
+
+    wanted = [f"{subfolder}/{name}" for name in (CONFIG, WEIGHTS)] if subfolder is not None else [
+        INDEX, CONFIG, WEIGHTS, f"*/{CONFIG}", f"*/{WEIGHTS}",
+    ]  # fmt: skip
+    folder = snapshot_download(
+        repo_id, revision=revision, token=token, cache_dir=cache_dir, local_files_only=local_files_only,
+        allow_patterns=wanted, library_name="anchordiff", library_version=__version__,
+    )  # fmt: skip
+    return Path(folder)

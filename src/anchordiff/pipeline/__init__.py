@@ -1,0 +1,38 @@
+"""The planner: keypoints by diffusion, interpolation, one pass that fills in the rest.
+
+Example:
+    >>> import torch
+    >>> from anchordiff.conditions import MazeCondition
+    >>> from anchordiff.denoiser import InterpDenoiser, InterpDenoiserConfig
+    >>> from anchordiff.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+    >>> from anchordiff.nn.transformer import TransformerConfig
+    >>> tiny = TransformerConfig(width=32, depth=1)
+    >>> pipe = TwoStagePipeline(
+    ...     KeypointDiffusion(KeypointDiffusionConfig(transformer=tiny)),
+    ...     InterpDenoiser(InterpDenoiserConfig(transformer=tiny)),
+    ... )
+    >>> walls = torch.zeros(1, 5, 7, dtype=torch.bool)
+    >>> condition = MazeCondition.from_arrays(walls, torch.tensor([[0.5, 0.5]]), torch.tensor([[6.5, 4.5]]))
+    >>> out = pipe.generate(condition, num_samples=3, generator=torch.Generator().manual_seed(0))
+    >>> out.trajectory.shape, out.keypoints.shape
+    (torch.Size([3, 64, 2]), torch.Size([3, 8, 2]))
+    >>> out.trajectory[0, -1].tolist()
+    [6.5, 4.5]
+"""
+
+from anchordiff.pipeline.config import Clamp, ClampDims, PipelineConfig, SamplerName
+from anchordiff.pipeline.records import Generation, Plan, Trace
+from anchordiff.pipeline.request import GenerateOptions
+from anchordiff.pipeline.two_stage import TwoStagePipeline
+
+__all__ = [
+    "Clamp",
+    "ClampDims",
+    "GenerateOptions",
+    "Generation",
+    "PipelineConfig",
+    "Plan",
+    "SamplerName",
+    "Trace",
+    "TwoStagePipeline",
+]

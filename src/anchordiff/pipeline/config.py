@@ -1,0 +1,70 @@
+"""What a pipeline does where a call says nothing else."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from anchordiff.samplers import DDIMSampler, DDPMSampler, FlowSampler, Sampler
+
+SamplerName = Literal["flow", "heun", "ddim", "ddpm"]
+Clamp = Literal["endpoints", "all_anchors", "none"]
+ClampDims = Literal["position", "all"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineConfig:
+    """Defaults of `TwoStagePipeline.generate`; each can be changed in a call.
+
+    Attributes:
+        horizon: steps of a trajectory.
+        num_anchors: anchors K, evenly spaced.
+        steps: steps of the sampler.
+        sampler: "flow" (Euler), "heun", "ddim" (deterministic) or "ddpm" (ancestral).
+        clamp: what stage 2 may not move: "endpoints", "all_anchors" or "none".
+        clamp_dims: whether the clamp holds the "position" or "all" of the state.
+    """
+
+    horizon: int = 64
+    num_anchors: int = 8
+    steps: int = 8
+    sampler: SamplerName = "flow"
+    clamp: Clamp = "endpoints"
+    clamp_dims: ClampDims = "position"
+
+    def __post_init__(self) -> None:
+        check_integer("horizon", self.horizon, least=2)
+        check_integer("num_anchors", self.num_anchors, least=2, most=self.horizon, most_is="horizon")
+        check_integer("steps", self.steps)
+        check_choice("sampler", self.sampler, get_args(SamplerName))
+        check_choice("clamp", self.clamp, get_args(Clamp))
+        check_choice("clamp_dims", self.clamp_dims, get_args(ClampDims))
+
+
+def make_sampler(name: SamplerName, steps: int) -> Sampler:
+    """The sampler that a config means.
+
+    Raises:
+        ValueError: if the name is unknown or `steps` is below 1.
+    """
+    check_choice("sampler", name, get_args(SamplerName))
+    check_integer("steps", steps)
+    if name == "ddim":
+        return DDIMSampler(steps)
+    if name == "ddpm":
+        return DDPMSampler(steps)
+    return FlowSampler(steps, method="heun" if name == "heun" else "euler")
+
+
+def check_integer(
+    name: str, value: object, *, least: int = 1, most: int | None = None, most_is: str = "limit"
+) -> None:
+    """Refuse what is not an integer between `least` and `most`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, found {value!r}")
+    if most is not None and value > most:
+        raise ValueError(f"{name} must be at most {most_is} = {most}, found {value}")
+
+
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Refuse what is not among `choices`."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, found {value!r}")

@@ -1,0 +1,82 @@
+"""What the pipeline returns."""
+
+from dataclasses import dataclass, fields
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from anchordiff.anchors import AnchorSet
+from anchordiff.records import TensorRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace(TensorRecord):
+    """Stage 1 step by step.
+
+    Attributes:
+        noised: the sampler's state before each of its steps, in cells.
+        keypoints: the estimate of clean keypoints that the network made of it, in cells.
+        coarse: `keypoints`, interpolated.
+        times: diffusion time t of each step, from 1 down.
+    """
+
+    noised: Float[Tensor, "batch steps K dim"]
+    keypoints: Float[Tensor, "batch steps K dim"]
+    coarse: Float[Tensor, "batch steps horizon dim"]
+    times: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generation(TensorRecord):
+    """Generated trajectories, condition-major: the samples of the first condition, then of the second, ….
+
+    States are in cells: (x, y), and with `dim` 4 velocities in cells a step.
+
+    Attributes:
+        trajectory: after stage 2 and the clamp.
+        coarse: keypoints interpolated, what stage 2 started from.
+        keypoints: what stage 1 generated.
+        anchors: the steps that the keypoints sit at.
+        trace: stage 1 step by step, where it was asked for.
+    """
+
+    trajectory: Float[Tensor, "batch horizon dim"]
+    coarse: Float[Tensor, "batch horizon dim"]
+    keypoints: Float[Tensor, "batch K dim"]
+    anchors: AnchorSet
+    trace: Trace | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The best candidate of each condition.
+
+    Attributes:
+        trajectory: the chosen candidate, in cells.
+        valid: whether it is free of collisions.
+        length: its length, in cells.
+        index: its number among the condition's candidates.
+        generation: all candidates, condition-major.
+    """
+
+    trajectory: Float[Tensor, "batch horizon dim"]
+    valid: Bool[Tensor, " batch"]
+    length: Float[Tensor, " batch"]
+    index: Int[Tensor, " batch"]
+    generation: Generation
+
+    def __len__(self) -> int:
+        """Number of conditions."""
+        return len(self.trajectory)
+
+    @property
+    def chosen(self) -> Generation:
+        """The chosen candidates with their keypoints, coarse trajectories and anchors."""
+        candidates = len(self.generation) // len(self)
+        rows = torch.arange(len(self), device=self.index.device) * candidates + self.index
+        return self.generation[rows]
+
+    def to(self, device: torch.device | str) -> "Plan":
+        """Move all tensors to `device`."""
+        return Plan(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})

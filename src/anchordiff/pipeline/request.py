@@ -1,0 +1,165 @@
+"""What one call of the pipeline asks for, checked before anything is computed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypedDict, TypeVar, get_args
+
+import torch
+from torch import Tensor
+
+from anchordiff.anchors import AnchorSet
+from anchordiff.conditions import MazeCondition
+from anchordiff.masks import Even, MaskSampler
+from anchordiff.pipeline.config import (
+    Clamp,
+    ClampDims,
+    PipelineConfig,
+    SamplerName,
+    check_choice,
+    check_integer,
+    make_sampler,
+)
+from anchordiff.samplers import Sampler
+
+Value = TypeVar("Value")
+StepCallback = Callable[[int, float, Tensor, Tensor], None]
+
+
+class GenerateOptions(TypedDict, total=False):
+    """What a call of `TwoStagePipeline.generate` or `plan` can change; see there."""
+
+    generator: torch.Generator | None
+    horizon: int | None
+    anchors: int | MaskSampler | AnchorSet | None
+    sampler: SamplerName | Sampler | None
+    steps: int | None
+    level: int | None
+    walk: bool
+    clamp: Clamp | None
+    clamp_dims: ClampDims | None
+    batch_size: int | None
+    progress: bool
+    callback: StepCallback | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the networks of a pipeline allow: the device they are on and the levels of stage 2."""
+
+    device: torch.device
+    num_levels: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A checked call.
+
+    Attributes:
+        anchors: one row a sample.
+        sampler: the sampler of stage 1.
+        level: where stage 2 starts.
+        walk: whether it goes down from there level by level.
+        clamp: what stage 2 may not move.
+        clamp_dims: and in which entries of a state.
+    """
+
+    anchors: AnchorSet
+    sampler: Sampler
+    level: int
+    walk: bool
+    clamp: Clamp
+    clamp_dims: ClampDims
+
+
+def check_request(
+    condition: MazeCondition,
+    num_samples: int,
+    options: GenerateOptions,
+    *,
+    config: PipelineConfig,
+    limits: Limits,
+) -> Request:
+    """Fill in the config's defaults and check everything.
+
+    Raises:
+        ValueError: if anything is wrong; the message names the parameter, and the element where there is one.
+    """
+    if not isinstance(condition, MazeCondition):
+        raise ValueError(f"condition must be a MazeCondition, found {type(condition).__name__}")
+    condition.check()
+    if condition.walls.device != limits.device:
+        raise ValueError(
+            f"condition must be on the pipeline's device {limits.device}, found {condition.walls.device}; "
+            "move one of them with .to()"
+        )
+    if len(condition) == 0:
+        raise ValueError("condition must hold at least one element, found none")
+    check_integer("num_samples", num_samples)
+    if unknown := options.keys() - GenerateOptions.__annotations__.keys():
+        raise TypeError(f"options must be those of GenerateOptions, found {', '.join(sorted(unknown))}")
+    if (batch_size := options.get("batch_size")) is not None:
+        check_integer("batch_size", batch_size)
+    horizon = _given(options.get("horizon"), config.horizon)
+    check_integer("horizon", horizon, least=2)
+    level = _given(options.get("level"), limits.num_levels)
+    check_integer("level", level, most=limits.num_levels, most_is="the denoiser's num_levels")
+    clamp = _given(options.get("clamp"), config.clamp)
+    check_choice("clamp", clamp, get_args(Clamp))
+    clamp_dims = _given(options.get("clamp_dims"), config.clamp_dims)
+    check_choice("clamp_dims", clamp_dims, get_args(ClampDims))
+    return Request(
+        anchors=_anchors(condition, num_samples, horizon, options, config),
+        sampler=_sampler(options, config),
+        level=level,
+        walk=options.get("walk", False),
+        clamp=clamp,
+        clamp_dims=clamp_dims,
+    )
+
+
+def _given(value: Value | None, default: Value) -> Value:
+    return default if value is None else value
+
+
+def _sampler(options: GenerateOptions, config: PipelineConfig) -> Sampler:
+    sampler, steps = options.get("sampler"), options.get("steps")
+    if not isinstance(sampler, Sampler):
+        return make_sampler(_given(sampler, config.sampler), _given(steps, config.steps))
+    if steps is not None and steps != sampler.steps:
+        raise ValueError(f"steps must be left out where sampler has its own ({sampler.steps}), found {steps}")
+    return sampler
+
+
+def _anchors(
+    condition: MazeCondition,
+    num_samples: int,
+    horizon: int,
+    options: GenerateOptions,
+    config: PipelineConfig,
+) -> AnchorSet:
+    """One row a sample, on the condition's device."""
+    anchors = options.get("anchors")
+    if anchors is None:
+        anchors = config.num_anchors
+    total = len(condition) * num_samples
+    device = condition.walls.device
+    if isinstance(anchors, AnchorSet):
+        return _repeated(anchors, len(condition), num_samples, horizon).to(device)
+    if isinstance(anchors, MaskSampler):
+        mask = anchors.sample(total, horizon, generator=options.get("generator"))
+        return AnchorSet.from_mask(mask.to(device))
+    name = "anchors" if options.get("anchors") is not None else "num_anchors"
+    check_integer(name, anchors, least=2, most=horizon, most_is="horizon")
+    return AnchorSet.from_mask(Even(anchors).sample(1, horizon)).repeat(total).to(device)
+
+
+def _repeated(anchors: AnchorSet, conditions: int, num_samples: int, horizon: int) -> AnchorSet:
+    if anchors.horizon != horizon:
+        raise ValueError(f"anchors must have the horizon {horizon} of the call, found {anchors.horizon}")
+    times = {1: conditions * num_samples, conditions: num_samples, conditions * num_samples: 1}
+    if len(anchors) not in times:
+        raise ValueError(
+            "anchors must have one row, one a condition or one a sample "
+            f"(1, {conditions} or {conditions * num_samples}), found {len(anchors)}"
+        )
+    return anchors.repeat(times[len(anchors)])
