@@ -11,6 +11,7 @@ import torch
 import tyro
 from torch import nn
 
+from anchordiff import hub
 from anchordiff.data import ParticleBatch, ParticleMazeConfig, ParticleMazeDataset
 from anchordiff.training import Loss, RunOptions, TrainConfig, fit
 
@@ -100,6 +101,8 @@ def run_training(
     if not result.finished:
         sys.stdout.write(f"stopped after step {result.step}; go on with the same command and --resume\n")
         return
+    if os.environ.get("RANK", "0") == "0":
+        hub.save_pretrained(model, flags.out)
     sys.stdout.write(f"finished after step {result.step}; the model is in {flags.out}\n")
 
 

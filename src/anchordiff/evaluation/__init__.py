@@ -7,6 +7,8 @@ Example:
     True
 """
 
+from anchordiff.evaluation.comparison import evaluate, run_methods
+from anchordiff.evaluation.methods import Attempt, Method
 from anchordiff.evaluation.metrics import (
     collision_rate,
     diversity,
@@ -16,17 +18,24 @@ from anchordiff.evaluation.metrics import (
     smoothness,
     wilson_interval,
 )
+from anchordiff.evaluation.results import Evaluation, MethodResult
 from anchordiff.evaluation.suites import SUITES, Suite, find_suite
 
 __all__ = [
     "SUITES",
+    "Attempt",
+    "Evaluation",
+    "Method",
+    "MethodResult",
     "Suite",
     "collision_rate",
     "diversity",
+    "evaluate",
     "find_suite",
     "is_success",
     "length_ratio",
     "path_length",
+    "run_methods",
     "smoothness",
     "wilson_interval",
 ]

@@ -73,7 +73,7 @@ def length_ratio(
 
 
 def smoothness(trajectory: Float[Tensor, "batch horizon dim"]) -> Float[Tensor, " batch"]:
-    """Mean squared second difference of the positions, in cells² / step⁴; a straight line at even speed has 0."""
+    """Mean squared second difference of positions, in cells² / step⁴; 0 for a straight line at even speed."""
     points = trajectory[..., :2]
     if points.shape[1] < 3:
         return points.new_zeros(len(points))

@@ -1,0 +1,87 @@
+"""Drawing a maze and what runs through it on axes."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
+from torch import Tensor
+
+from anchordiff.conditions import MazeCondition
+from anchordiff.kernels.line_of_sight import points_in_wall
+from anchordiff.plots._style import FREE, LINES, WALL
+
+Points = Tensor | np.ndarray
+
+
+def draw_maze(axes: Axes, condition: MazeCondition, *, element: int = 0) -> AxesImage:
+    """Walls dark, free cells the lighter the farther from walls; y downwards, one unit a cell.
+
+    Returns:
+        The image of the free cells, for a colour bar.
+    """
+    walls = condition.walls[element].cpu().numpy()
+    distance = condition.sdf[element].cpu().numpy()
+    rows, cols = walls.shape
+    frame = (0, cols, rows, 0)
+    axes.imshow(np.where(walls, -distance, np.nan), cmap=WALL, vmin=1, vmax=3, extent=frame, zorder=1)
+    image = axes.imshow(np.where(walls, np.nan, distance), cmap=FREE, vmin=1, vmax=4, extent=frame, zorder=1)
+    axes.set(xlim=(0, cols), ylim=(rows, 0), aspect="equal", xticks=[], yticks=[])
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    return image
+
+
+def draw_line(axes: Axes, name: str, points: Points, *, label: str | None = None, **changes: Any) -> None:  # noqa: ANN401
+    """Draw points of shape (steps, dim) in the look that `name` has everywhere."""
+    array = positions(points)
+    axes.plot(array[:, 0], array[:, 1], label=label, **(LINES[name] | changes))
+
+
+def draw_ends(axes: Axes, condition: MazeCondition, *, element: int = 0, labels: bool = False) -> None:
+    """Mark start and goal."""
+    for name, point in (("start", condition.start), ("goal", condition.goal)):
+        draw_line(axes, name, point[element : element + 1], label=name if labels else None)
+
+
+def draw_collisions(axes: Axes, condition: MazeCondition, points: Points, *, element: int = 0) -> int:
+    """Cross the places where a polyline touches walls, and return how many were crossed.
+
+    The polyline is looked at eight times a step here; whether it is free is for the exact check to say.
+    """
+    array = positions(points)
+    steps = np.arange(len(array))
+    fine = np.linspace(0, len(array) - 1, 8 * (len(array) - 1) + 1)
+    dense = np.stack([np.interp(fine, steps, array[:, axis]) for axis in (0, 1)], axis=1)
+    walls = condition.walls[element : element + 1].cpu().numpy()
+    hits = points_in_wall(walls, dense[None].astype(np.float32))[0]
+    starts = np.flatnonzero(hits & ~np.roll(hits, 1))
+    ends = np.flatnonzero(hits & ~np.roll(hits, -1))
+    places = [dense[(first + last) // 2] for first, last in zip(starts, ends, strict=False)]
+    if places:
+        draw_line(axes, "collision", np.stack(places))
+    return len(places)
+
+
+def positions(points: Points) -> Float[np.ndarray, "steps 2"]:
+    """The (x, y) of points as an array.
+
+    Raises:
+        ValueError: if the shape is not (steps, dim) with dim at least 2.
+    """
+    array = points.detach().float().cpu().numpy() if isinstance(points, torch.Tensor) else np.asarray(points)
+    if array.ndim != 2 or array.shape[1] < 2:
+        raise ValueError(f"points must have the shape (steps, dim) with dim >= 2, found {array.shape}")
+    return array[:, :2]
+
+
+def check_one(condition: MazeCondition) -> None:
+    """Refuse more conditions than one picture shows.
+
+    Raises:
+        ValueError: if `condition` does not hold exactly one.
+    """
+    if len(condition) != 1:
+        raise ValueError(f"condition must hold 1 maze for this picture, found {len(condition)}")

@@ -1,0 +1,57 @@
+"""One plan over its maze."""
+
+from matplotlib.figure import Figure
+
+from anchordiff.conditions import MazeCondition
+from anchordiff.plots._maze import Points, check_one, draw_collisions, draw_ends, draw_line, draw_maze
+from anchordiff.plots._style import styled
+
+
+@styled
+def draw_plan(
+    condition: MazeCondition,
+    trajectory: Points,
+    *,
+    coarse: Points | None = None,
+    keypoints: Points | None = None,
+    expert: Points | None = None,
+    title: str = "",
+) -> Figure:
+    """A plan over its maze, shaded by the distance to walls; places where it touches a wall are crossed.
+
+    Args:
+        condition: one maze with its ends.
+        trajectory: the plan, shape (horizon, dim), in cells.
+        coarse: its interpolated keypoints, shape (horizon, dim).
+        keypoints: shape (K, dim).
+        expert: what the expert does, shape (steps, dim).
+        title: a line above.
+
+    Raises:
+        ValueError: if `condition` holds more than one maze, or a line has a wrong shape.
+
+    Example:
+        >>> from anchordiff.evaluation import SUITES
+        >>> batch = SUITES["particle-21"].load(range(1))
+        >>> figure = draw_plan(batch.condition, batch.trajectory[0], title="the expert")
+    """
+    check_one(condition)
+    figure = Figure(figsize=(7.2, 6.7), layout="constrained")
+    axes = figure.add_subplot()
+    image = draw_maze(axes, condition)
+    if expert is not None:
+        draw_line(axes, "expert", expert, label="expert")
+    if coarse is not None:
+        draw_line(axes, "coarse", coarse, label="coarse (keypoints joined)")
+    draw_line(axes, "trajectory", trajectory, label="plan (after stage 2)")
+    if keypoints is not None:
+        draw_line(axes, "keypoints", keypoints, label="keypoints")
+    draw_ends(axes, condition, labels=True)
+    draw_collisions(axes, condition, trajectory)
+    bar = figure.colorbar(image, ax=axes, shrink=0.4, aspect=16, pad=0.02, extend="max")
+    bar.set_label("distance to walls (cells)")
+    bar.set_ticks([1, 2, 3, 4])
+    bar.outline.set(edgecolor="#AAB2BA", linewidth=0.8)
+    axes.set_title(title, fontweight="bold")
+    figure.legend(loc="outside lower center", ncols=3, handlelength=2.4, columnspacing=2.0)
+    return figure
