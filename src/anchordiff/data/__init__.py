@@ -1,4 +1,4 @@
-"""Data sets: mazes with expert trajectories, made on the fly.
+"""Data sets: mazes with expert trajectories, made on the fly or kept in shards on disk.
 
 A sample is a pure function of (config, index): any process makes any sample alone, in any order.
 
@@ -14,10 +14,13 @@ Example:
 from anchordiff.data.batch import ParticleBatch
 from anchordiff.data.indexed import IndexedDataset
 from anchordiff.data.particle import ParticleMazeConfig, ParticleMazeDataset
+from anchordiff.data.shards import ShardedParticleDataset, write_shards
 
 __all__ = [
     "IndexedDataset",
     "ParticleBatch",
     "ParticleMazeConfig",
     "ParticleMazeDataset",
+    "ShardedParticleDataset",
+    "write_shards",
 ]

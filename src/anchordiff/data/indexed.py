@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int, Int64
@@ -15,6 +15,7 @@ from anchordiff.data.batch import ParticleBatch
 Indices = Sequence[int] | Int[np.ndarray, " batch"] | Int[Tensor, " batch"]
 
 
+@runtime_checkable
 class HasIndices(Protocol):
     """What `IndexedDataset.at` reads of a training slot."""
 

@@ -1,0 +1,205 @@
+"""One shard of a cache on disk: its format, how it is read and checked, how it gets its name.
+
+A shard is a safetensors file. Its tensors, for `count` samples:
+
+- `walls`: uint8, the grids' bits, rows after one another (`numpy.packbits`), each sample on its own bytes;
+- `start`, `goal`: float32 (count, 2); `positions`: float32 (count, horizon, 2).
+
+Signed distances, velocities and distances along the grid follow from these and are not stored. The metadata
+holds the config that made the samples, the place of the shard in the cache, and a SHA-256 of all of it.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from jaxtyping import UInt8
+from safetensors.numpy import save
+
+from anchordiff.data.particle import ParticleMazeConfig
+from anchordiff.errors import CorruptFileError
+
+if sys.platform != "win32":
+    import fcntl
+
+Arrays = dict[str, np.ndarray]
+
+_FORMAT = "anchordiff particle shard 1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a shard stands in a cache.
+
+    Attributes:
+        size: samples of the whole cache.
+        shard_size: samples of every shard but the last, which may be shorter.
+        number: which shard, from 0.
+    """
+
+    size: int
+    shard_size: int
+    number: int
+
+    @property
+    def shards(self) -> int:
+        """Number of shards in the cache."""
+        return -(-self.size // self.shard_size)
+
+    @property
+    def indices(self) -> range:
+        """Indices of the samples in this shard."""
+        first = self.number * self.shard_size
+        return range(first, min(first + self.shard_size, self.size))
+
+    @property
+    def name(self) -> str:
+        """The shard's file name."""
+        return f"shard-{self.number:05d}-of-{self.shards:05d}.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """A shard that was read and found whole; the arrays are views of the file."""
+
+    config: Mapping[str, object]
+    place: Place
+    arrays: Arrays
+
+
+def config_entries(config: ParticleMazeConfig) -> dict[str, object]:
+    """A config in JSON's terms."""
+    entries: dict[str, object] = json.loads(json.dumps(asdict(config)))
+    return entries
+
+
+def pack(config: ParticleMazeConfig, place: Place, arrays: Arrays) -> bytes:
+    """The content of a shard's file."""
+    header = {
+        "format": _FORMAT,
+        "config": json.dumps(asdict(config), sort_keys=True),
+        "place": json.dumps(asdict(place), sort_keys=True),
+    }
+    return save(arrays, metadata={**header, "sha256": _digest(header, arrays)})
+
+
+def read_shard(path: Path) -> Shard:
+    """Map a shard's file into memory and check all of its content.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        CorruptFileError: if the file is cut short, altered, or no shard.
+    """
+    header, arrays = _map_file(path)
+    digest = header.pop("sha256", None)
+    if header.get("format") != _FORMAT:
+        raise CorruptFileError(f"{path} is not a shard of this version ({_FORMAT})")
+    if digest != _digest(header, arrays):
+        raise CorruptFileError(f"{path} is corrupt: its content does not match its SHA-256")
+    place = Place(**json.loads(header["place"]))
+    if place.name != path.name:
+        raise CorruptFileError(f"{path} is misplaced: it was written as {place.name}")
+    return Shard(config=json.loads(header["config"]), place=place, arrays=arrays)
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[BinaryIO | None]:
+    """Claim the right to write `path`, or give None while another process has it.
+
+    The claim is a lock on a temporary file beside `path`, so that the system lets go of it when its holder is
+    killed. The holder fills the file and calls `publish`; without that, the file is removed. Where there are
+    no such locks (Windows), every process has a temporary file of its own, and the last one to finish wins.
+    """
+    part = _part(path)
+    file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o644), "r+b")
+    with file:
+        if not _lock(file, part):
+            yield None
+            return
+        try:
+            yield file
+        finally:
+            if not file.closed and _is_at(file, part):
+                part.unlink()
+
+
+def publish(file: BinaryIO, path: Path, content: bytes) -> None:
+    """Fill a claimed temporary file and give it its name once it is whole and on the disk."""
+    file.truncate(0)
+    file.write(content)
+    file.flush()
+    os.fsync(file.fileno())
+    if sys.platform == "win32":
+        file.close()
+        _part(path).replace(path)
+    else:
+        # Renamed before the lock goes: nobody else can take this file for an abandoned one.
+        _part(path).replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _part(path: Path) -> Path:
+    owner = f".{os.getpid()}" if sys.platform == "win32" else ""
+    return path.with_name(f".{path.name}{owner}.part")
+
+
+def _lock(file: BinaryIO, part: Path) -> bool:
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    # Between opening and locking, the last holder may have published this very file.
+    return _is_at(file, part)
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    return False
+
+
+def _map_file(path: Path) -> tuple[dict[str, str], Arrays]:
+    """A safetensors file's metadata and views of its tensors; every byte is accounted for."""
+    if path.stat().st_size < 8:
+        raise CorruptFileError(f"{path} is corrupt: too short for a header")
+    data: UInt8[np.ndarray, " bytes"] = np.memmap(path, dtype=np.uint8, mode="r")
+    body = 8 + int.from_bytes(data[:8].tobytes(), "little")
+    try:
+        if body > len(data):
+            raise ValueError(f"the header is {body} bytes long, the file {len(data)}")
+        entries: dict[str, Any] = json.loads(data[8:body].tobytes())
+        metadata: dict[str, str] = entries.pop("__metadata__")
+        arrays, position = {}, body
+        for name, entry in sorted(entries.items(), key=lambda item: item[1]["data_offsets"]):
+            first, last = entry["data_offsets"]
+            if body + first != position:
+                raise ValueError(f"tensor {name} does not begin where the one before it ends")
+            dtype = {"U8": np.uint8, "F32": np.float32}[entry["dtype"]]
+            position = body + last
+            arrays[name] = data[body + first : position].view(dtype).reshape(entry["shape"])
+        if position != len(data):
+            raise ValueError(f"the tensors end at byte {position}, the file at {len(data)}")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CorruptFileError(f"{path} is corrupt: {error}") from error
+    return dict(metadata), arrays
+
+
+def _digest(header: Mapping[str, str], arrays: Arrays) -> str:
+    digest = hashlib.sha256(json.dumps(dict(header), sort_keys=True).encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
