@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,8 +32,12 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         CorruptFileError: if the file is no whole checkpoint.
     """
     try:
+        with zipfile.ZipFile(path) as archive:
+            spoilt = archive.testzip()
+        if spoilt is not None:
+            raise CorruptFileError(f"{path} is not a readable checkpoint: {spoilt} fails its checksum")
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except (zipfile.BadZipFile, RuntimeError, pickle.UnpicklingError) as error:
         raise CorruptFileError(f"{path} is not a readable checkpoint: {error}") from error
     if not isinstance(content, dict) or content.pop("format", None) != _FORMAT or content.keys() != _ENTRIES:
         raise CorruptFileError(f"{path} is not a checkpoint of this version ({_FORMAT})")

@@ -55,28 +55,28 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "accumulate"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
+        rules = {
+            "steps": (self.steps >= 1, "be at least 1"),
+            "batch_size": (self.batch_size >= 1, "be at least 1"),
+            "accumulate": (self.accumulate >= 1, "be at least 1"),
+            "learning_rate": (0 < self.learning_rate < math.inf, "be positive"),
+            "warmup_steps": (self.warmup_steps >= 0, "not be negative"),
+            "final_ratio": (0 <= self.final_ratio <= 1, "lie in [0, 1]"),
+            "weight_decay": (self.weight_decay >= 0, "not be negative"),
+            "betas": (all(0 <= beta < 1 for beta in self.betas), "lie in [0, 1)"),
+            "clip_norm": (self.clip_norm is None or self.clip_norm > 0, "be positive or None"),
+            "ema_decay": (self.ema_decay is None or 0 <= self.ema_decay < 1, "lie in [0, 1) or be None"),
+            "ema_warmup": (self.ema_warmup >= 1, "be at least 1"),
+            "precision": (self.precision in ("fp32", "bf16", "fp16"), "be 'fp32', 'bf16' or 'fp16'"),
+            "seed": (self.seed >= 0, "not be negative"),
+        }
+        for name, (holds, rule) in rules.items():
+            if not holds:
+                raise ValueError(f"{name} must {rule}, found {getattr(self, name)!r}")
         if self.batch_size % self.accumulate:
             raise ValueError(
                 f"batch_size must be a multiple of accumulate, found {self.batch_size} and {self.accumulate}"
             )
-        for name in ("warmup_steps", "weight_decay", "seed"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, found {getattr(self, name)}")
-        if not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate must be positive, found {self.learning_rate}")
-        if not 0 <= self.final_ratio <= 1:
-            raise ValueError(f"final_ratio must lie in [0, 1], found {self.final_ratio}")
-        if self.clip_norm is not None and not self.clip_norm > 0:
-            raise ValueError(f"clip_norm must be positive or None, found {self.clip_norm}")
-        if self.ema_decay is not None and not 0 <= self.ema_decay < 1:
-            raise ValueError(f"ema_decay must lie in [0, 1) or be None, found {self.ema_decay}")
-        if not self.ema_warmup >= 1:
-            raise ValueError(f"ema_warmup must be at least 1, found {self.ema_warmup}")
-        if self.precision not in ("fp32", "bf16", "fp16"):
-            raise ValueError(f"precision must be 'fp32', 'bf16' or 'fp16', found {self.precision!r}")
 
     def learning_rate_at(self, step: int) -> float:
         """Learning rate of the update that follows `step` finished ones."""

@@ -56,6 +56,12 @@ class Ranks:
             for value in tensors:
                 dist.broadcast(value.detach(), 0)
 
+    def first(self, value: int, *, device: torch.device) -> int:
+        """The value of process 0."""
+        shared = torch.tensor(value, device=device)
+        self.share([shared])
+        return int(shared)
+
     def barrier(self) -> None:
         """Wait until every process is here."""
         if self.world > 1:

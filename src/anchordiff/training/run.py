@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from anchordiff.errors import CorruptFileError
+from anchordiff.errors import CorruptFileError, TrainingError
 from anchordiff.training.checkpoint import load_checkpoint, save_checkpoint, write_atomically
 from anchordiff.training.config import TrainConfig
 from anchordiff.training.distributed import Ranks, joined
@@ -135,7 +135,9 @@ def fit(
             late = deadline is not None and time.monotonic() > deadline
             if options.max_seconds is not None and ranks.any(late, device=state.device):
                 break
-        return run.end()
+        result = run.end()
+        ranks.barrier()  # the files are whole when any process returns
+        return result
 
 
 def _open_folder(
@@ -156,7 +158,9 @@ def _open_folder(
             raise ValueError(f"resume needs the config of the run in {out}, found " + "; ".join(changed))
     if last.exists():
         load_checkpoint(last, state)
-    ranks.barrier()  # every process has looked before the first one writes
+    # Every process has looked before the first one writes, and all saw the same.
+    if ranks.any(state.step != ranks.first(state.step, device=state.device), device=state.device):
+        raise TrainingError(f"processes must resume from one step, found different checkpoints in {out}")
     if ranks.rank == 0 and not last.exists():
         write_atomically(record, lambda file: file.write(json.dumps(settings, indent=2).encode() + b"\n"))
         save_checkpoint(last, state)

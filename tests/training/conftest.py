@@ -1,0 +1,60 @@
+"""A task of a few microseconds: learn to halve a vector, with noise, dropout and two parts of a loss."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from anchordiff.training import Slot
+
+
+class Halver(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(4, 16), nn.GELU(), nn.Dropout(0.1), nn.Linear(16, 4))
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.seen += 1
+        return self.layers(x)
+
+
+def sample(index: int) -> Tensor:
+    return torch.randn(4, generator=torch.Generator().manual_seed(index))
+
+
+def batches(slot: Slot) -> dict[str, Tensor]:
+    return {"x": torch.stack([sample(int(index)) for index in slot.indices])}
+
+
+def noisy_loss(
+    model: nn.Module, batch: Mapping[str, Tensor], generator: torch.Generator
+) -> dict[str, Tensor]:
+    noise = torch.randn(batch["x"].shape, generator=generator)
+    error = model(batch["x"] + 0.1 * noise) - 0.5 * batch["x"]
+    return {"loss": error.square().mean() + 0.1 * error.abs().mean(), "absolute": error.abs().mean()}
+
+
+def exact_loss(model: nn.Module, batch: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
+    return (model(batch["x"]) - 0.5 * batch["x"]).square().mean()
+
+
+@dataclass(frozen=True)
+class Toy:
+    batches: Callable[[Slot], dict[str, Tensor]] = batches
+    noisy_loss: Callable[..., dict[str, Tensor]] = noisy_loss
+    exact_loss: Callable[..., Tensor] = exact_loss
+
+    def model(self, *, seed: int = 0, dropout: bool = True) -> nn.Module:
+        torch.manual_seed(seed)
+        model = Halver()
+        model.layers[2].p = 0.1 if dropout else 0.0
+        return model
+
+
+@pytest.fixture
+def toy() -> Toy:
+    return Toy()
