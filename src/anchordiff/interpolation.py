@@ -13,6 +13,8 @@ from torch import Tensor
 from anchordiff.anchors import AnchorSet
 from anchordiff.kernels.interpolate import interpolate_linear, interpolate_linear_adjoint
 
+_KERNEL_DTYPES = (torch.float32, torch.float64)
+
 
 def interpolate(
     keypoints: Float[Tensor, "batch K dim"],
@@ -44,6 +46,17 @@ def interpolate(
         [0.0, 2.0, 4.0, 5.0]
     """
     index = anchors.index
+    if (
+        method == "linear"
+        and keypoints.is_cpu
+        and index.is_cpu
+        and keypoints.dtype in _KERNEL_DTYPES
+        and not torch.compiler.is_compiling()
+    ):
+        if keypoints.requires_grad and torch.is_grad_enabled():
+            out: Tensor = _Linear.apply(keypoints, index, anchors.horizon)  # type: ignore[no-untyped-call]
+            return out
+        return _run_kernel(keypoints, index, anchors.horizon)
     if keypoints.ndim != 3 or keypoints.shape[:2] != index.shape:
         raise ValueError(
             f"keypoints must have the shape {tuple(index.shape)} + (dim,) of the anchors, "
@@ -55,17 +68,6 @@ def interpolate(
         return _hermite(keypoints, index, anchors.horizon)
     if method != "linear":
         raise ValueError(f"method must be 'linear' or 'hermite', found {method!r}")
-    if (
-        index.is_cpu
-        and keypoints.dtype in (torch.float32, torch.float64)
-        and not torch.compiler.is_compiling()
-    ):
-        if keypoints.requires_grad and torch.is_grad_enabled():
-            out: Tensor = _Linear.apply(keypoints, index, anchors.horizon)  # type: ignore[no-untyped-call]
-            return out
-        return torch.from_numpy(
-            interpolate_linear(keypoints.detach().numpy(), index.numpy(), anchors.horizon)
-        )
     return _linear(keypoints, index, anchors.horizon)
 
 
@@ -91,13 +93,17 @@ def with_velocity(positions: Float[Tensor, "batch horizon 2"]) -> Float[Tensor, 
     return torch.cat([positions, torch.cat([velocity, velocity[:, -1:]], dim=1)], dim=2)
 
 
+def _run_kernel(keypoints: Tensor, index: Tensor, horizon: int) -> Tensor:
+    return torch.from_numpy(interpolate_linear(keypoints.detach().numpy(), index.numpy(), horizon))
+
+
 class _Linear(torch.autograd.Function):
     """Linear interpolation by the kernel; its derivative is the adjoint, itself differentiable."""
 
     @staticmethod
     def forward(ctx: Any, keypoints: Tensor, index: Tensor, horizon: int) -> Tensor:  # noqa: ANN401
         ctx.save_for_backward(index)
-        return torch.from_numpy(interpolate_linear(keypoints.detach().numpy(), index.numpy(), horizon))
+        return _run_kernel(keypoints, index, horizon)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401

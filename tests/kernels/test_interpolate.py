@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anchordiff.kernels.interpolate import interpolate_linear, interpolate_linear_adjoint
+
+
+def naive(keypoints, anchors, horizon):
+    """Plain loops over np.interp, which knows nothing of batches."""
+    batch, _, dim = keypoints.shape
+    out = np.empty((batch, horizon, dim))
+    for b in range(batch):
+        for d in range(dim):
+            out[b, :, d] = np.interp(np.arange(horizon), anchors[b], keypoints[b, :, d])
+    return out
+
+
+def random_anchors(rng, batch, num_anchors, horizon):
+    inner = [np.sort(rng.choice(horizon - 2, num_anchors - 2, replace=False)) + 1 for _ in range(batch)]
+    return np.array([[0, *row, horizon - 1] for row in inner])
+
+
+@st.composite
+def cases(draw, *, dtypes=(np.float32, np.float64)):
+    horizon = draw(st.integers(2, 70))
+    num_anchors = draw(st.integers(2, horizon))
+    batch, dim = draw(st.integers(1, 5)), draw(st.integers(1, 6))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    keypoints = rng.normal(size=(batch, num_anchors, dim)).astype(draw(st.sampled_from(dtypes)))
+    return keypoints, random_anchors(rng, batch, num_anchors, horizon), horizon
+
+
+@given(cases())
+def test_agrees_with_numpy(case):
+    keypoints, anchors, horizon = case
+    out = interpolate_linear(keypoints, anchors, horizon)
+    assert out.dtype == keypoints.dtype
+    assert out.flags.c_contiguous
+    np.testing.assert_allclose(out, naive(*case), atol=1e-5 if out.dtype == np.float32 else 1e-12)
+
+
+@given(cases())
+def test_keypoints_are_kept_bit_by_bit(case):
+    keypoints, anchors, horizon = case
+    out = interpolate_linear(keypoints, anchors, horizon)
+    np.testing.assert_array_equal(np.take_along_axis(out, anchors[:, :, None], 1), keypoints)
+
+
+@given(cases(dtypes=(np.float64,)), st.integers(0, 2**32))
+def test_adjoint_is_the_transpose(case, seed):
+    keypoints, anchors, horizon = case
+    grad = np.random.default_rng(seed).normal(size=(len(keypoints), horizon, keypoints.shape[2]))
+    forward = (interpolate_linear(keypoints, anchors, horizon) * grad).sum()
+    backward = (keypoints * interpolate_linear_adjoint(grad, anchors)).sum()
+    np.testing.assert_allclose(forward, backward, rtol=1e-9, atol=1e-9)
+
+
+def test_threads_change_nothing():
+    rng = np.random.default_rng(0)
+    keypoints = rng.normal(size=(300, 5, 4))
+    anchors = random_anchors(rng, 300, 5, 400)
+    assert keypoints[:1].nbytes / 5 * 400 * 300 > 3e6  # large enough for the parallel variant
+    np.testing.assert_array_equal(
+        interpolate_linear(keypoints, anchors, 400, threads=3), interpolate_linear(keypoints, anchors, 400)
+    )
+    anchors[217, 2] = anchors[217, 1]
+    with pytest.raises(ValueError, match=r"anchors\[217\] must increase strictly from 0 to 399"):
+        interpolate_linear(keypoints, anchors, 400, threads=3)
+
+
+def test_an_empty_batch_stays_empty():
+    assert interpolate_linear(np.zeros((0, 3, 2)), np.zeros((0, 3), np.int64), 5).shape == (0, 5, 2)
+
+
+def test_views_are_accepted():
+    rng = np.random.default_rng(0)
+    anchors = random_anchors(rng, 4, 5, 12)
+    keypoints = rng.normal(size=(4, 5, 3))
+    expected = interpolate_linear(keypoints, anchors, 12)
+    keypoint_view = np.asfortranarray(keypoints)
+    anchor_view = np.repeat(anchors, 2, axis=0)[::2]
+    np.testing.assert_array_equal(interpolate_linear(keypoint_view, anchor_view, 12), expected)
+    grad = rng.normal(size=(4, 12, 3))
+    np.testing.assert_array_equal(
+        interpolate_linear_adjoint(np.asfortranarray(grad), anchor_view),
+        interpolate_linear_adjoint(grad, anchors),
+    )
+
+
+@pytest.mark.parametrize(
+    ("anchors", "message"),
+    [
+        ([[0, 2, 4], [1, 2, 4]], r"anchors\[1\] must increase strictly from 0 to 4, found \[1, 2, 4\]"),
+        ([[0, 2, 3], [0, 2, 4]], r"anchors\[0\] must increase strictly"),
+        ([[0, 2, 4], [0, 4, 4]], r"anchors\[1\] must increase strictly"),
+        ([[0, 9, 4], [0, 2, 4]], r"anchors\[0\] must increase strictly"),
+        ([[0, -9, 4], [0, 2, 4]], r"anchors\[0\] must increase strictly"),
+        ([[0, 2, 4]], "anchors must have 2 rows as keypoints, found 1"),
+        ([[0, 4], [0, 4]], "keypoints must have 2 anchors, found 3"),
+        ([[0], [0]], "at least 2 anchors a row"),
+        ([[0.0, 2.0, 4.0]] * 2, "anchors must be an int64 array"),
+    ],
+)
+def test_bad_anchors_are_refused(anchors, message):
+    with pytest.raises(ValueError, match=message):
+        interpolate_linear(np.zeros((2, 3, 2)), np.array(anchors), 5)
+
+
+def test_bad_values_are_refused():
+    anchors = np.array([[0, 2, 4]])
+    with pytest.raises(ValueError, match="keypoints must be a float32 or float64 array of three axes"):
+        interpolate_linear(np.zeros((1, 3, 2), np.int64), anchors, 5)
+    with pytest.raises(ValueError, match=r"grad must be .* found float64 \(1, 5\)"):
+        interpolate_linear_adjoint(np.zeros((1, 5)), anchors)
+    with pytest.raises(ValueError, match=r"anchors\[0\] must increase strictly from 0 to 5"):
+        interpolate_linear_adjoint(np.zeros((1, 6, 2)), anchors)
