@@ -8,16 +8,21 @@ from anchordiff.kernels._draw_maze import draw_maze, draw_pair
 from anchordiff.kernels._jit import kernel
 from anchordiff.kernels._random import draw_uniform, open_stream
 from anchordiff.kernels._resample import resample_evenly, resample_through_vertices
-from anchordiff.kernels._taut import taut
+from anchordiff.kernels._squares import write_signed
+from anchordiff.kernels._taut import taut, trace
 from anchordiff.kernels._wall_bits import find_corners, grown_line_is_free, pack_walls
-from anchordiff.kernels.distance import _write_signed
+
+Walls = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 
 _MAZES = 1000
 _DRAWS = 64
 
 
 @kernel()
-def _jitter(walls, state, row, col, clearance, out):  # type: ignore[no-untyped-def]
+def _jitter(
+    walls: Walls, state: NDArray[np.uint64], row: int, col: int, clearance: float, out: NDArray[np.float32]
+) -> None:
     """Draw a position in cell (row, col), at least `clearance` from walls, into `out` (x, y).
 
     The range of each axis ends `clearance` before the cell's side, or on the side where none of the three cells
@@ -36,29 +41,13 @@ def _jitter(walls, state, row, col, clearance, out):  # type: ignore[no-untyped-
 
 
 @kernel()
-def _drop_straight(points, count):  # type: ignore[no-untyped-def]
-    """Drop the vertices between equal steps, in place; return the new count."""
-    kept = 1
-    for i in range(1, count - 1):
-        if (
-            points[i + 1, 0] - points[i, 0] != points[i, 0] - points[kept - 1, 0]
-            or points[i + 1, 1] - points[i, 1] != points[i, 1] - points[kept - 1, 1]
-        ):
-            straight = False
-            if kept > 0:
-                ax, ay = points[i, 0] - points[kept - 1, 0], points[i, 1] - points[kept - 1, 1]
-                bx, by = points[i + 1, 0] - points[i, 0], points[i + 1, 1] - points[i, 1]
-                straight = ax * by == ay * bx and ax * bx + ay * by > 0.0
-            if straight:
-                continue
-            points[kept] = points[i]
-            kept += 1
-    points[kept] = points[count - 1]
-    return kept + 1
-
-
-@kernel()
-def _trajectory_is_free(bits, points, count, lengths, trajectory):  # type: ignore[no-untyped-def]
+def _trajectory_is_free(
+    bits: NDArray[np.uint64],
+    points: Floats,
+    count: int,
+    lengths: Floats,
+    trajectory: NDArray[np.float32],
+) -> bool:
     """Say whether no step of an evenly resampled polyline cuts a vertex so far that it hits a wall."""
     horizon = trajectory.shape[0]
     step = lengths[count - 1] / (horizon - 1)
@@ -78,70 +67,112 @@ def _trajectory_is_free(bits, points, count, lengths, trajectory):  # type: igno
 
 
 @kernel()
-def make_samples(  # type: ignore[no-untyped-def]
-    seed,
-    index,
-    kind,
-    lowest,
-    highest,
-    min_l1,
-    smooth,
-    clearance,
-    words,
-    line,
-    squares,
-    integers,
-    all_walls,
-    all_sdf,
-    all_starts,
-    all_goals,
-    all_trajectories,
+def _draw_trip(
+    walls: Walls,
+    state: NDArray[np.uint64],
+    draws: int,
+    min_l1: int,
+    smooth: bool,
+    clearance: float,
+    pair: NDArray[np.int64],
+    cells: NDArray[np.int32],
+    integers: NDArray[np.int32],
+    bits: NDArray[np.uint64],
+    corners: NDArray[np.uint64],
+    points: Floats,
+    lengths: Floats,
+    chain: Floats,
+    triangle: Floats,
+    ends: NDArray[np.float32],
+    trajectory: NDArray[np.float32],
+) -> bool:
+    """Draw start and goal, `ends` (2, 2), until an expert's trajectory joins them; False after `draws` draws."""
+    for _ in range(draws):
+        if not draw_pair(walls, state, min_l1, pair):
+            continue
+        count = _octile_path(walls, pair[0], pair[1], pair[2], pair[3], cells, integers)
+        if count == 0:
+            continue
+        _jitter(walls, state, pair[0], pair[1], clearance, ends[0])
+        _jitter(walls, state, pair[2], pair[3], clearance, ends[1])
+        count = trace(cells, count, ends, points)
+        if smooth:
+            count = taut(bits, corners, points, count, clearance, chain, triangle)
+        resample_evenly(points, count, lengths, trajectory)
+        if _trajectory_is_free(bits, points, count, lengths, trajectory):
+            return True
+        if resample_through_vertices(points, count, lengths, trajectory):
+            return True
+    return False
+
+
+@kernel()
+def make_samples(
+    seed: int,
+    index: NDArray[np.int64],
+    pairs: int,
+    kind: int,
+    lowest: float,
+    highest: float,
+    min_l1: int,
+    smooth: bool,
+    clearance: float,
+    words: int,
+    line: NDArray[np.signedinteger],
+    squares: NDArray[np.signedinteger],
+    integers: NDArray[np.int32],
+    all_walls: Walls,
+    all_sdf: NDArray[np.float32],
+    all_ends: NDArray[np.float32],
+    all_trajectories: NDArray[np.float32],
 ) -> int:
-    """Fill the arrays with the samples of `index`; return how many were made before one could not be."""
+    """Fill the arrays with the samples of `index`; return how many were made before one could not be.
+
+    Maze number index // pairs is drawn anew until a trip of its own stream is found in it: the trip of its first
+    sample. The others draw from streams of theirs, in the same maze.
+    """
     rows, cols = all_walls.shape[1:]
     state = np.empty(1, np.uint64)
     pair = np.empty(4, np.int64)
     bits = np.empty((rows, words), np.uint64)
     corners = np.empty((rows + 1, words), np.uint64)
     cells = np.empty((rows * cols, 2), np.int32)
+    work = np.empty(rows * cols + 8, np.int64)
     points = np.empty((2 * rows * cols + 64, 2), np.float64)
     lengths = np.empty(2 * rows * cols + 64, np.float64)
-    chain = np.empty((64, 2), np.float64)
+    chain = np.empty((256, 2), np.float64)
     triangle = np.empty(6, np.float64)
+    previous = np.int64(-1)
+    attempt = 0
     for b in range(index.shape[0]):
-        walls, trajectory = all_walls[b], all_trajectories[b]
-        found = False
-        for attempt in range(_MAZES):
-            open_stream(state, seed, index[b], attempt)
-            draw_maze(kind, walls, state, lowest, highest)
-            for _ in range(_DRAWS):
-                if not draw_pair(walls, state, min_l1, pair):
-                    continue
-                count = _octile_path(walls, pair[0], pair[1], pair[2], pair[3], cells, integers)
-                if count == 0:
-                    continue
-                _jitter(walls, state, pair[0], pair[1], clearance, all_starts[b])
-                _jitter(walls, state, pair[2], pair[3], clearance, all_goals[b])
-                for i in range(1, count - 1):
-                    points[i, 0] = cells[i, 1] + 0.5
-                    points[i, 1] = cells[i, 0] + 0.5
-                for d in range(2):
-                    points[0, d] = all_starts[b, d]
-                    points[count - 1, d] = all_goals[b, d]
-                count = _drop_straight(points, count)
+        walls, ends, trajectory = all_walls[b], all_ends[b], all_trajectories[b]
+        maze = index[b] // pairs
+        trip = index[b] - maze * pairs
+        if maze == previous and trip > 0:
+            walls[:, :] = all_walls[b - 1]
+            all_sdf[b] = all_sdf[b - 1]
+        else:
+            previous = maze
+            attempt = 0
+            found = False
+            while not found:
+                if attempt == _MAZES:
+                    return b
+                open_stream(state, seed, maze, attempt)
+                draw_maze(kind, walls, state, lowest, highest, work)
                 pack_walls(walls, bits)
-                if smooth:
-                    find_corners(bits, corners)
-                    count = taut(bits, corners, points, count, clearance, chain, triangle)
-                resample_evenly(points, count, lengths, trajectory)
-                if _trajectory_is_free(bits, points, count, lengths, trajectory) or resample_through_vertices(
-                    points, count, lengths, trajectory
-                ):
-                    found = True
-                    break
-            if found:
-                break
-        if not found:
-            return b
-        _write_signed(walls, line, squares, all_sdf[b])
+                find_corners(bits, corners)
+                found = _draw_trip(
+                    walls, state, _DRAWS, min_l1, smooth, clearance, pair, cells, integers, bits, corners,
+                    points, lengths, chain, triangle, ends, trajectory,
+                )  # fmt: skip
+                attempt += 1
+            write_signed(walls, line, squares, all_sdf[b])
+        if trip > 0:
+            open_stream(state, seed, maze, trip * _MAZES + attempt)
+            if not _draw_trip(
+                walls, state, _DRAWS * _MAZES, min_l1, smooth, clearance, pair, cells, integers, bits, corners,
+                points, lengths, chain, triangle, ends, trajectory,
+            ):  # fmt: skip
+                return b
     return index.shape[0]

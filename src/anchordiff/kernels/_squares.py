@@ -90,3 +90,32 @@ def write_squares(  # type: ignore[no-untyped-def]
                 out[j] = nearer
                 largest = max(largest, nearer)
             s += 1
+
+
+@kernel()
+def write_roots(  # type: ignore[no-untyped-def]
+    squares, limit, out
+) -> None:
+    """Write the square roots of (rows, width) `squares` into (rows, cols) `out`; from `limit` on: infinity."""
+    for i in range(out.shape[0]):
+        line = squares[i]
+        target = out[i]
+        for j in range(out.shape[1]):
+            target[j] = np.sqrt(np.float32(line[j])) if line[j] < limit else np.float32(np.inf)
+
+
+@kernel()
+def write_signed(  # type: ignore[no-untyped-def]
+    walls, line, squares, out
+) -> None:
+    """Write the signed distance of `walls` (rows, cols) into `out`; `line` and `squares` are workspace."""
+    rows, cols = walls.shape
+    write_squares(walls, True, True, line, squares[0])
+    write_squares(walls, False, False, line, squares[1])
+    if squares[1, 0, 0] >= rows * rows + cols * cols:
+        # Not one free cell: the nearest "other kind" is then what lies outside.
+        write_squares(walls, False, True, line, squares[1])
+    for i in range(rows):
+        outside, inside, target = squares[0, i], squares[1, i], out[i]
+        for j in range(cols):
+            target[j] = np.sqrt(np.float32(outside[j])) - np.sqrt(np.float32(inside[j]))

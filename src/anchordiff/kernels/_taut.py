@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from anchordiff.kernels._bits import trailing_zeros
 from anchordiff.kernels._jit import kernel
-from anchordiff.kernels._wall_bits import any_wall, grown_line_is_free
+from anchordiff.kernels._wall_bits import any_wall, find_corners, grown_line_is_free, pack_walls
 
 _INSIDE = 1e-6
 _SAME = 1e-10
@@ -160,3 +160,71 @@ def taut(
         if not shorter:
             break
     return count
+
+
+@kernel()
+def trace(
+    cells: NDArray[np.int32], count: int, ends: NDArray[np.floating], points: NDArray[np.float64]
+) -> int:
+    """Write the polyline through cell centres, its two ends replaced by `ends`, into `points`.
+
+    Centres in the middle of a straight run are left out. Returns the number of points.
+    """
+    points[0, 0] = ends[0, 0]
+    points[0, 1] = ends[0, 1]
+    kept = 1
+    for i in range(1, count - 1):
+        straight = (
+            1 < i < count - 2
+            and cells[i + 1, 0] - cells[i, 0] == cells[i, 0] - cells[i - 1, 0]
+            and cells[i + 1, 1] - cells[i, 1] == cells[i, 1] - cells[i - 1, 1]
+        )
+        if not straight:
+            points[kept, 0] = cells[i, 1] + 0.5
+            points[kept, 1] = cells[i, 0] + 0.5
+            kept += 1
+    points[kept, 0] = ends[1, 0]
+    points[kept, 1] = ends[1, 1]
+    return kept + 1
+
+
+@kernel()
+def pull_clear_parts(
+    walls: NDArray[np.bool_], points: NDArray[np.float64], clearance: float, words: int
+) -> NDArray[np.float64]:
+    """Return the polyline with each longest run of segments that keep the clearance pulled taut."""
+    rows = walls.shape[0]
+    bits = np.empty((rows, words), np.uint64)
+    corners = np.empty((rows + 1, words), np.uint64)
+    pack_walls(walls, bits)
+    find_corners(bits, corners)
+    chain = np.empty((256, 2), np.float64)
+    triangle = np.empty(6, np.float64)
+    count = points.shape[0]
+    out = np.empty((2 * count + walls.size, 2), np.float64)
+    part = np.empty((2 * count + walls.size, 2), np.float64)
+    out[0] = points[0]
+    kept = 1
+    first = 0
+    while first < count - 1:
+        last = first
+        while last < count - 1 and grown_line_is_free(
+            bits,
+            points[last, 0],
+            points[last, 1],
+            points[last + 1, 0],
+            points[last + 1, 1],
+            clearance - _SLACK,
+        ):
+            last += 1
+        if last == first:
+            last = first + 1
+        length = last - first + 1
+        part[:length] = points[first : last + 1]
+        if length > 2:
+            length = taut(bits, corners, part, length, clearance, chain, triangle)
+        for i in range(1, length):
+            out[kept] = part[i]
+            kept += 1
+        first = last
+    return out[:kept].copy()

@@ -10,36 +10,7 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
 from anchordiff.kernels._jit import kernel
-from anchordiff.kernels._squares import workspace, write_squares
-
-
-@kernel()
-def _write_roots(  # type: ignore[no-untyped-def]
-    squares, limit, out
-) -> None:
-    """Write the square roots of (rows, width) `squares` into (rows, cols) `out`; from `limit` on: infinity."""
-    for i in range(out.shape[0]):
-        line = squares[i]
-        target = out[i]
-        for j in range(out.shape[1]):
-            target[j] = np.sqrt(np.float32(line[j])) if line[j] < limit else np.float32(np.inf)
-
-
-@kernel()
-def _write_signed(  # type: ignore[no-untyped-def]
-    walls, line, squares, out
-) -> None:
-    """Write the signed distance of `walls` (rows, cols) into `out`; `line` and `squares` are workspace."""
-    rows, cols = walls.shape
-    write_squares(walls, True, True, line, squares[0])
-    write_squares(walls, False, False, line, squares[1])
-    if squares[1, 0, 0] >= rows * rows + cols * cols:
-        # Not one free cell: the nearest "other kind" is then what lies outside.
-        write_squares(walls, False, True, line, squares[1])
-    for i in range(rows):
-        outside, inside, target = squares[0, i], squares[1, i], out[i]
-        for j in range(cols):
-            target[j] = np.sqrt(np.float32(outside[j])) - np.sqrt(np.float32(inside[j]))
+from anchordiff.kernels._squares import workspace, write_roots, write_signed, write_squares
 
 
 @kernel()
@@ -48,7 +19,7 @@ def _distance(walls, line, squares):  # type: ignore[no-untyped-def]
     rows, cols = walls.shape
     out = np.empty((rows, cols), np.float32)
     write_squares(walls, True, False, line, squares[0])
-    _write_roots(squares[0], rows * rows + cols * cols, out)
+    write_roots(squares[0], rows * rows + cols * cols, out)
     return out
 
 
@@ -57,7 +28,7 @@ def _signed_distances(walls, line, squares):  # type: ignore[no-untyped-def]
     """Return the signed distance of each of a batch of grids."""
     out = np.empty(walls.shape, np.float32)
     for b in range(walls.shape[0]):
-        _write_signed(walls[b], line, squares, out[b])
+        write_signed(walls[b], line, squares, out[b])
     return out
 
 
