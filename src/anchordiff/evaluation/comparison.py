@@ -81,7 +81,15 @@ def evaluate(
         timed=timed,
         progress=progress,
     )
-    settings = {"pipeline": asdict(pipeline.config), "candidates": candidates, **evaluation.settings}
+    sizes = {name: sum(p.numel() for p in model.parameters()) for name, model in pipeline.components.items()}
+    if full_sequence is not None:
+        sizes["full_sequence"] = sum(p.numel() for p in full_sequence.parameters())
+    settings = {
+        "pipeline": asdict(pipeline.config),
+        "parameters": sizes,
+        "candidates": candidates,
+        **evaluation.settings,
+    }
     return replace(evaluation, settings=settings)
 
 

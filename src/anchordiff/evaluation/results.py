@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from anchordiff.evaluation.methods import Attempt, OneSample
+from anchordiff.evaluation.methods import Attempt, Coarse, OneSample
 from anchordiff.evaluation.metrics import wilson_interval
 from anchordiff.evaluation.suites import Suite
 
@@ -80,6 +80,16 @@ class Evaluation:
             KeyError: if there is none.
         """
         return {result.name: result for result in self.results}[name]
+
+    @property
+    def gain(self) -> float:
+        """What stage 2 adds to the success of the same keypoints interpolated, in points of a hundred.
+
+        Raises:
+            KeyError: if one of the two methods was not run.
+        """
+        before, after = self[Coarse.name].success, self[OneSample.name].success
+        return 100 * float(after.float().mean() - before.float().mean())
 
     def to_json(self) -> dict[str, Any]:
         """All figures, and for each method the numbers of the mazes that it failed on."""

@@ -47,7 +47,7 @@ def draw_samples(
         raise ValueError(f"titles must be {count}, one for each condition, found {len(titles)}")
     groups = rearrange(trajectories.detach().float().cpu()[..., :2], "(b n) h d -> b n h d", b=count)
     walls = condition.walls.cpu().numpy()
-    figure, axes = panels(count, columns=columns, size=(3.1, 3.2))
+    figure, axes = panels(count, columns=columns, size=(3.1, 3.2) if count > 1 else (6.2, 6.4))
     for element, (axis, group) in enumerate(zip(axes, groups, strict=True)):
         draw_maze(axis, condition, element=element)
         free = polylines_are_free(walls[element : element + 1], np.ascontiguousarray(group.numpy()))

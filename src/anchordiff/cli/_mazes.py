@@ -1,0 +1,93 @@
+"""Where `generate` and `sample` take their mazes from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from anchordiff.conditions import MazeCondition
+from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset
+from anchordiff.kernels.geodesic import distance_field
+from anchordiff.kernels.polyline import resample
+from anchordiff.maze import Maze
+
+HELD_OUT_SEED: Final = 7
+Position = tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One maze with its ends.
+
+    Attributes:
+        name: what pictures call it.
+        condition: of length 1.
+        expert: the expert's trajectory, in cells.
+    """
+
+    name: str
+    condition: MazeCondition
+    expert: Float[Tensor, "horizon 2"]
+
+
+def held_out_task(number: int, *, horizon: int) -> Task:
+    """A maze that training cannot draw.
+
+    Raises:
+        ValueError: if `number` is negative.
+    """
+    if number < 0:
+        raise ValueError(f"--seed must not be negative, found {number}")
+    config = ParticleMazeConfig(split="held_out", seed=HELD_OUT_SEED, horizon=horizon)
+    batch = ParticleMazeDataset(config).batch([number])
+    return Task(name=f"held-out maze {number}", condition=batch.condition, expert=batch.trajectory[0])
+
+
+def read_task(path: Path, *, start: Position | None, goal: Position | None, horizon: int) -> Task:
+    """A maze from a text file.
+
+    Ends are taken from `start` and `goal` (in cells), else from the letters S and G in the text, else they
+    are two cells that lie far apart.
+
+    Raises:
+        ValueError: if the text is no maze, an end is in a wall, or no way leads from start to goal.
+    """
+    text = path.read_text("utf-8")
+    maze = Maze.from_text(text.replace("S", ".").replace("G", "."))
+    start = start or _letter(text, "S")
+    goal = goal or _letter(text, "G")
+    if start is None and goal is None:
+        start = _farthest(maze, None)
+    if start is None:
+        start = _farthest(maze, goal)
+    if goal is None:
+        goal = _farthest(maze, start)
+    ends = np.array([start, goal], np.float32)
+    condition = MazeCondition.from_arrays(maze.walls[None].copy(), ends[:1], ends[1:])
+    way = maze.shortest_path(start, goal)
+    if way is None:
+        raise ValueError(f"goal must be reachable from start, found no way from {start} to {goal} in {path}")
+    expert = torch.from_numpy(resample(np.asarray(way, np.float32), horizon))
+    return Task(name=path.name, condition=condition, expert=expert)
+
+
+def _letter(text: str, letter: str) -> Position | None:
+    for row, line in enumerate(text.splitlines()):
+        if letter in line:
+            return line.index(letter) + 0.5, row + 0.5
+    return None
+
+
+def _farthest(maze: Maze, source: Position | None) -> Position:
+    """The centre of the cell that is farthest along the grid from `source`, or from the first free cell."""
+    free = np.argwhere(~maze.walls)
+    if not len(free):
+        raise ValueError("maze must have a free cell, found none")
+    cell = free[0] if source is None else np.array([int(source[1]), int(source[0])])
+    distance = distance_field(maze.walls, (int(cell[0]), int(cell[1])))
+    row, col = np.unravel_index(np.where(np.isfinite(distance), distance, -1).argmax(), distance.shape)
+    return float(col) + 0.5, float(row) + 0.5

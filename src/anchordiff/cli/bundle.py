@@ -1,0 +1,67 @@
+"""`anchordiff bundle`."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+import tyro
+
+from anchordiff import hub
+from anchordiff.cli._stages import FULL_SEQUENCE, TRAINING, load_stage
+from anchordiff.denoiser import InterpDenoiser
+from anchordiff.hub.folders import write_whole
+from anchordiff.keypoints import KeypointDiffusion
+from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """Join two trained stages into the folder of a pipeline.
+
+    The folder is what `--pipeline` of other commands, `TwoStagePipeline.from_pretrained` and the Hub take.
+    The runs' configs and logs go along. A stage whose training goes on is taken from its last checkpoint.
+
+    Attributes:
+        keypoints: folder of a run of `train keypoints`.
+        denoiser: folder of a run of `train denoiser`.
+        out: folder of the pipeline.
+        full_sequence: folder of a run of `train keypoints` with as many keypoints as steps, a baseline.
+        steps: sampler steps by default.
+        sampler: sampler of stage 1 by default.
+        half: store weights as 16-bit numbers, in half the space.
+    """
+
+    keypoints: Path
+    denoiser: Path
+    out: Path
+    full_sequence: Path | None = None
+    steps: int = PipelineConfig.steps
+    sampler: Literal["flow", "heun", "ddim", "ddpm"] = PipelineConfig.sampler
+    half: tyro.conf.FlagCreatePairsOff[bool] = False
+
+    def execute(self) -> None:
+        """Load, check, write."""
+        keypoints = load_stage(self.keypoints, KeypointDiffusion)
+        denoiser = load_stage(self.denoiser, InterpDenoiser)
+        config = PipelineConfig(
+            horizon=denoiser.config.horizon,
+            num_anchors=keypoints.config.num_keypoints,
+            steps=self.steps,
+            sampler=self.sampler,
+        )
+        dtype = torch.float16 if self.half else None
+        TwoStagePipeline(keypoints, denoiser, config).save_pretrained(self.out, dtype=dtype)
+        runs = {"keypoints": self.keypoints, "denoiser": self.denoiser}
+        if self.full_sequence is not None:
+            model = load_stage(self.full_sequence, KeypointDiffusion)
+            hub.save_pretrained(model, self.out / FULL_SEQUENCE, dtype=dtype)
+            runs[FULL_SEQUENCE] = self.full_sequence
+        for name, run in runs.items():
+            for file in ("config.json", "log.jsonl"):
+                source = run / TRAINING / file
+                if source.exists():
+                    write_whole(self.out / name / TRAINING / file, source.read_bytes())
+        size = sum(path.stat().st_size for path in self.out.rglob("*") if path.is_file())
+        sys.stdout.write(f"wrote {self.out}: {size / 2**20:.1f} MB\n")

@@ -1,0 +1,103 @@
+"""`anchordiff evaluate`."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from anchordiff.cli._stages import load_full_sequence, load_pipeline, pick_device
+from anchordiff.evaluation import Evaluation, collision_rate, evaluate, find_suite
+from anchordiff.hub.folders import write_json, write_whole
+from anchordiff.plots import Case, draw_cases, save_figure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Compare a pipeline with its parts and baselines on held-out mazes.
+
+    All methods see the same mazes in one run: a straight line; stage 1 with interpolation; the pipeline with
+    one sample; its plan from several candidates; the expert's keypoints with stage 2; and a full-sequence
+    diffusion where its weights are at hand. Success means that the whole way touches no wall and reaches the
+    goal.
+
+    Attributes:
+        pipeline: bundled name, folder or "org/repo" on the Hub.
+        suite: particle-21 is like the bundled weights' training data; the others are not.
+        size: use only the first mazes of the suite.
+        candidates: candidates a plan.
+        full_sequence: folder of the full-sequence baseline; by default the folder full_sequence of the
+            pipeline.
+        seed: of the noise.
+        batch_size: mazes at a time.
+        timed: plans made alone to take the time of one; 0 for none.
+        out: folder for evaluation.json, table.md and failures.png; by default runs/evaluation/SUITE.
+        device: cpu, cuda, cuda:1, ...; by default a GPU where there is one.
+        threads: threads on the CPU.
+    """
+
+    pipeline: str = "particle-maze"
+    suite: Literal["particle-21", "perfect-21", "rooms-21", "particle-31"] = "particle-21"
+    size: int | None = None
+    candidates: int = 16
+    full_sequence: str | None = None
+    seed: int = 0
+    batch_size: int = 100
+    timed: int = 20
+    out: Path | None = None
+    device: str | None = None
+    threads: int | None = None
+
+    def execute(self) -> None:
+        """Evaluate, print the table, write the files."""
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        device = pick_device(self.device)
+        evaluation = evaluate(
+            load_pipeline(self.pipeline, device),
+            find_suite(self.suite),
+            size=self.size,
+            candidates=self.candidates,
+            full_sequence=load_full_sequence(self.full_sequence, self.pipeline, device),
+            seed=self.seed,
+            batch_size=self.batch_size,
+            timed=self.timed,
+            progress=sys.stderr.isatty(),
+        )
+        gain = f"\nstage 2 over coarse: {evaluation.gain:+.1f} points of success\n"
+        out = self.out or Path("runs") / "evaluation" / self.suite
+        heading = f"{self.pipeline} on {evaluation.size} mazes of {self.suite}"
+        table = evaluation.table()
+        write_whole(out / "table.md", f"{heading}\n\n{table}\n{gain}".encode())
+        cases = failure_cases(evaluation)
+        title = f"{heading}: {'the worst failures' if cases else 'no failures'}"
+        save_figure(draw_cases(cases, title=title), out / "failures.png", dpi=110)
+        write_json(out / "evaluation.json", {"source": self.pipeline, **evaluation.to_json()})
+        sys.stdout.write(
+            f"{heading}\n\n{table}\n{gain}\nwritten to {out}: evaluation.json, table.md, failures.png\n"
+        )
+
+
+def failure_cases(evaluation: Evaluation, *, count: int = 12) -> list[Case]:
+    """The worst failures as panels; the title says which stage made them."""
+    cases = []
+    for result, maze in evaluation.failures(count=count):
+        batch = evaluation.suite.load(range(maze, maze + 1), horizon=result.attempt.trajectory.shape[1])
+        attempt = result.attempt
+        keypoints, cause = None, "touches a wall"
+        if attempt.keypoints is not None:
+            keypoints = attempt.keypoints[maze]
+            astray = float(collision_rate(batch.condition, keypoints[None])) > 0
+            cause = "a keypoint in a wall" if astray else "keypoints free, the way between not"
+        cases.append(
+            Case(
+                title=f"maze {maze}: {result.name}\n{cause}",
+                condition=batch.condition,
+                trajectory=attempt.trajectory[maze],
+                coarse=None if attempt.coarse is None else attempt.coarse[maze],
+                keypoints=keypoints,
+                expert=batch.trajectory[0],
+            )
+        )
+    return cases

@@ -1,0 +1,94 @@
+"""`anchordiff sample keypoints`."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from anchordiff import hub
+from anchordiff.anchors import AnchorSet
+from anchordiff.cli._mazes import held_out_task, read_task
+from anchordiff.cli._output import write_arrays, write_settings
+from anchordiff.cli._stages import TRAINING, load_stage, pick_device
+from anchordiff.interpolation import interpolate
+from anchordiff.keypoints import KeypointDiffusion
+from anchordiff.masks import Even
+from anchordiff.plots import draw_denoising, draw_samples, save_figure
+from anchordiff.samplers import FlowSampler
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleKeypoints:
+    """Draw keypoints with stage 1 alone.
+
+    The folder gets denoising.png (the first sample step by step), samples.png (all samples, interpolated),
+    samples.npz and config.json.
+
+    Attributes:
+        out: folder for the results.
+        keypoints: a pipeline (bundled name, folder or "org/repo") or the folder of a run of `train
+            keypoints`, finished or not.
+        maze: text file of a maze; by default a random held-out maze that --seed picks.
+        seed: of the maze and the noise.
+        num_samples: samples to draw.
+        num_keypoints: anchors, evenly spaced; by default as many as trained on.
+        steps: steps of the sampler.
+        device: cpu, cuda, cuda:1, ...; by default a GPU where there is one.
+    """
+
+    out: Path
+    keypoints: str = "particle-maze"
+    maze: Path | None = None
+    seed: int = 0
+    num_samples: int = 8
+    num_keypoints: int | None = None
+    steps: int = 8
+    device: str | None = None
+
+    def execute(self) -> None:
+        """Draw samples and their pictures."""
+        if self.num_samples < 1:
+            raise ValueError(f"--num-samples must be at least 1, found {self.num_samples}")
+        device = pick_device(self.device)
+        model = _load(self.keypoints).to(device)
+        horizon = model.config.horizon
+        if self.maze is None:
+            task = held_out_task(self.seed, horizon=horizon)
+        else:
+            task = read_task(self.maze, start=None, goal=None, horizon=horizon)
+        count = model.config.num_keypoints if self.num_keypoints is None else self.num_keypoints
+        anchors = AnchorSet.from_mask(Even(count).sample(self.num_samples, horizon)).to(device)
+        states: list[torch.Tensor] = []
+        times: list[float] = []
+
+        def keep(step: int, t: float, z_t: torch.Tensor, z_0: torch.Tensor) -> None:
+            states.append(z_t[0].cpu())
+            times.append(t)
+
+        with torch.inference_mode():
+            keypoints = model.sample(
+                task.condition.to(device),
+                anchors,
+                sampler=FlowSampler(self.steps),
+                generator=torch.Generator(device).manual_seed(self.seed),
+                callback=keep,
+            ).cpu()
+        write_settings(self.out, self)
+        coarse = interpolate(keypoints, anchors.to("cpu"))
+        write_arrays(self.out / "samples.npz", keypoints=keypoints, coarse=coarse, anchors=anchors.index)
+        figure = draw_denoising(task.condition, [*states, keypoints[0]], times=[*times, 0.0])
+        save_figure(figure, self.out / "denoising.png", dpi=110)
+        save_figure(draw_samples(task.condition, coarse), self.out / "samples.png")
+        sys.stdout.write(
+            f"{self.num_samples} samples of {count} keypoints written to {self.out}: "
+            "denoising.png, samples.png, samples.npz, config.json\n"
+        )
+
+
+def _load(source: str) -> KeypointDiffusion:
+    """Stage 1 of a pipeline, or of a run."""
+    folder = Path(source)
+    if (folder / TRAINING).is_dir() or (folder / "config.json").is_file():
+        return load_stage(folder, KeypointDiffusion)
+    return hub.from_pretrained(source, KeypointDiffusion, subfolder="keypoints")
