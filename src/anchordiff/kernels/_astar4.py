@@ -1,27 +1,32 @@
 """Shortest 4-connected paths: A* with two stacks and no heap.
 
-With the Manhattan distance to the goal, a step towards the goal leaves f = g + h as it is and a step away
+With the Manhattan distance as heuristic, a step towards the target leaves f = g + h as it is and a step away
 raises it by 2. So the cells to look at next lie on two stacks: those of the current f and those of f + 2.
 """
 
 import numpy as np
-from jaxtyping import Bool, Int, UInt8
+from jaxtyping import Bool, Int, UInt64
 
 from anchordiff.kernels._jit import kernel
+from anchordiff.kernels._trace import trace
 
-# The state of a cell is one byte: the wall bit, the direction of the step into it, how far the search is.
+# The state of a cell is one byte: the wall bit, three bits for the step into it, and how far the search is.
 _WALL = np.uint8(1)
 _PENDING = np.uint8(16)
 _REACHED = np.uint8(32)
 _WALL_OR_REACHED = np.uint8(33)
-_DIRECTION = np.uint8(6)
+_ANY = np.uint8(255)
+_UP = np.uint8(0)
+_DOWN = np.uint8(2)
+_LEFT = np.uint8(4)
+_RIGHT = np.uint8(6)
 
 
 @kernel()
 def _manhattan_workspace_size(rows: int, cols: int) -> int:
     """Number of int32 that `_manhattan_path` needs as workspace for a grid."""
     cells = (rows + 2) * (cols + 2)
-    return 4 * cells + cells // 4 + 1
+    return 8 * cells + 16 + cells // 4 + 1
 
 
 @kernel()
@@ -40,10 +45,10 @@ def _manhattan_path(
         return 0
     stride = cols + 2
     cells = (rows + 2) * stride
-    # A cell enters each stack once as pending and once as reached.
-    current = workspace[: 2 * cells]
-    following = workspace[2 * cells : 4 * cells]
-    state = workspace[4 * cells : 4 * cells + cells // 4 + 1].view(np.uint8)
+    # A cell enters each stack once as pending and once as reached; both stacks live in one array.
+    half = np.uint64(2 * cells + 4)
+    stack = workspace[: 8 * cells + 16].view(np.uint64)
+    state = workspace[8 * cells + 16 : 8 * cells + 16 + cells // 4 + 1].view(np.uint8)
     state[:stride] = _WALL
     for row in range(rows):
         base = (row + 1) * stride
@@ -53,85 +58,102 @@ def _manhattan_path(
         state[base + cols + 1] = _WALL
     state[cells - stride : cells] = _WALL
 
-    goal_r = goal_row + 1
-    goal_c = goal_col + 1
-    goal_index = goal_r * stride + goal_c
-    current[0] = ((start_row + 1) << 16) | (start_col + 1)
-    num_current = 1
-    num_following = 0
-    state[(start_row + 1) * stride + start_col + 1] = _REACHED
-    # Entries below this height were pushed for an f one level lower and may have been reached since.
-    num_pending = 0
-    while state[goal_index] & _REACHED == 0:
-        if num_current == 0:
-            if num_following == 0:
+    # An entry holds a cell's index (upper 32 bits), row and column (16 bits each) in the padded grid, so that
+    # a step adds one number. All unsigned, because Numba checks every index that might be negative.
+    zero = np.uint64(0)
+    one = np.uint64(1)
+    low = np.uint64(0xFFFF)
+    row_step = (np.uint64(stride) << np.uint64(32)) + (one << np.uint64(16))
+    col_step = (one << np.uint64(32)) + one
+    source = (goal_row + 1) * stride + goal_col + 1
+    target = np.uint64((start_row + 1) * stride + start_col + 1)
+    target_row = np.uint64(start_row + 1)
+    target_col = np.uint64(start_col + 1)
+    base_current = zero
+    base_following = half
+    stack[0] = (np.uint64(source) << np.uint64(32)) + np.uint64(((goal_row + 1) << 16) + goal_col + 1)
+    state[source] = _REACHED
+    current = one
+    following = half
+    # Entries below this one were pushed for an f one level lower and may have been reached since.
+    pending = zero
+    while state[target] & _REACHED == 0:
+        if current == base_current:
+            if following == base_following:
                 return 0
-            current, following = following, current
-            num_current = num_following
-            num_pending = num_following
-            num_following = 0
-        num_current -= 1
-        position = int(current[num_current])
-        row = position >> 16
-        col = position & 0xFFFF
-        index = row * stride + col
-        if num_current < num_pending:
-            num_pending = num_current
+            base_current, base_following = base_following, base_current
+            current = following
+            pending = following
+            following = base_following
+        current -= one
+        entry = stack[current]
+        if current < pending:
+            pending = current
+            index = entry >> np.uint64(32)
             if state[index] & _REACHED:
                 continue
             state[index] |= _REACHED
-        for direction in range(4):
-            if direction == 0:
-                other, shift, closer = index - stride, -(1 << 16), row > goal_r
-            elif direction == 1:
-                other, shift, closer = index + stride, 1 << 16, row < goal_r
-            elif direction == 2:
-                other, shift, closer = index - 1, -1, col > goal_c
-            else:
-                other, shift, closer = index + 1, 1, col < goal_c
-            seen = state[other]
-            if seen & _WALL_OR_REACHED:
-                continue
-            if closer:
-                state[other] = _REACHED + np.uint8(2 * direction)
-                current[num_current] = position + shift
-                num_current += 1
-            elif seen == 0:
-                state[other] = _PENDING + np.uint8(2 * direction)
-                following[num_following] = position + shift
-                num_following += 1
-    return _walk_back(state, stride, start_row, start_col, goal_row, goal_col, out_cells)
+        row = (entry >> np.uint64(16)) & low
+        down = row < target_row
+        current, following = _push_both(
+            stack,
+            state,
+            entry,
+            row_step if down else zero - row_step,
+            _DOWN if down else _UP,
+            _UP if down else _DOWN,
+            row != target_row,
+            current,
+            following,
+        )
+        col = entry & low
+        right = col < target_col
+        current, following = _push_both(
+            stack,
+            state,
+            entry,
+            col_step if right else zero - col_step,
+            _RIGHT if right else _LEFT,
+            _LEFT if right else _RIGHT,
+            col != target_col,
+            current,
+            following,
+        )
+    return trace(state, stride, start_row, start_col, goal_row, goal_col, out_cells)
 
 
 @kernel()
-def _walk_back(
-    state: UInt8[np.ndarray, " size"],
-    stride: int,
-    start_row: int,
-    start_col: int,
-    goal_row: int,
-    goal_col: int,
-    out_cells: Int[np.ndarray, "room 2"],
-) -> int:
-    """Follow the stored directions from the goal to the start; write the cells in walking order."""
-    length = 0
-    row = goal_row
-    col = goal_col
-    while True:
-        out_cells[length, 0] = row
-        out_cells[length, 1] = col
-        length += 1
-        if row == start_row and col == start_col:
-            break
-        direction = (state[(row + 1) * stride + col + 1] & _DIRECTION) >> 1
-        if direction < 2:
-            row += 1 if direction == 0 else -1
-        else:
-            col += 1 if direction == 2 else -1
-    for left in range(length // 2):
-        right = length - 1 - left
-        for axis in range(2):
-            held = out_cells[left, axis]
-            out_cells[left, axis] = out_cells[right, axis]
-            out_cells[right, axis] = held
-    return length
+def _push_both(
+    stack: UInt64[np.ndarray, " room"],
+    state: Int[np.ndarray, " cells"],
+    entry: np.uint64,
+    step: np.uint64,
+    towards_code: np.uint8,
+    away_code: np.uint8,
+    closer: bool,  # noqa: FBT001
+    current: np.uint64,
+    following: np.uint64,
+) -> tuple[np.uint64, np.uint64]:
+    """Push the neighbours on either side of a cell; returns the new tops of the two stacks.
+
+    Nothing branches on walls, which nothing could predict: each neighbour is written to the top of a stack and
+    counted if it belongs there. The one on the target's side is no closer if the target is in the same row
+    (column).
+    """
+    towards = entry + step
+    other = towards >> np.uint64(32)
+    seen = state[other]
+    free = (seen & (_WALL_OR_REACHED if closer else _ANY)) == 0
+    stack[current if closer else following] = towards
+    state[other] = (towards_code | (_REACHED if closer else _PENDING)) if free else seen
+    current += np.uint64(free and closer)
+    following += np.uint64(free and not closer)
+
+    away = entry - step
+    other = away >> np.uint64(32)
+    seen = state[other]
+    free = seen == 0
+    stack[following] = away
+    state[other] = (away_code | _PENDING) if free else seen
+    following += np.uint64(free)
+    return current, following

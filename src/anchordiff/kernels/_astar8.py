@@ -1,36 +1,60 @@
 """Shortest 8-connected paths: A* over integer buckets.
 
-A straight step costs 5741 and a diagonal one 8119 (a convergent of the square root of two: paths of fewer
-than two thousand diagonal steps are ordered as by their exact lengths). With the octile distance h to the goal,
-a step raises f = g + h by one of 0, 3363, 4756, 8119, 11482 or 16238. Hence every queued f lies within 16384 of
+A straight step costs 5741 and a diagonal one 8119 (a convergent of the square root of two: paths of fewer than
+two thousand diagonal steps are ordered as by their exact lengths). With the octile distance as heuristic, a
+step raises f = g + h by one of 0, 3363, 4756, 8119, 11482 or 16238. Hence every queued f lies within 16384 of
 the current one, and f modulo 2**14 names its bucket. Only that residue is stored, so no path is too long.
 
-The increase depends on the two cells alone, and f never falls, so the increases by which one cell is queued
-again and again fall strictly: a cell is queued at most six times.
+By how much a step raises f depends on its two cells alone, and f never falls; so the rises by which one cell
+is queued again and again fall strictly, and a cell is queued at most six times.
 """
 
 import numpy as np
-from jaxtyping import Bool, Int, UInt8
+from jaxtyping import Bool, Int, Int16, UInt64
 
 from anchordiff.kernels._bits import trailing_zeros
 from anchordiff.kernels._jit import kernel
+from anchordiff.kernels._trace import COL_STEPS, ROW_STEPS, trace
 
 STRAIGHT = 5741
 DIAGONAL = 8119
 
-_MINOR = DIAGONAL - STRAIGHT
-_MAJOR = STRAIGHT - _MINOR
 _NUM_BUCKETS = 1 << 14
-_BUCKET_MASK = _NUM_BUCKETS - 1
+_KEY = _NUM_BUCKETS - 1
 _NUM_WORDS = _NUM_BUCKETS // 64
 _PUSHES_PER_CELL = 6
 
-# The state of a cell is one byte: the wall bit, the direction of the step into it, how far the search is.
-_WALL = np.uint8(1)
-_OPEN = np.uint8(16)
-_CLOSED = np.uint8(32)
-_WALL_OR_CLOSED = np.uint8(33)
-_DIRECTION = np.uint8(14)
+# What is known of a cell is one int16. A queued cell has its bucket (0 ... 16383), a cell that is done the same
+# minus 32768. Compared as `_better` does, walls and done cells are below every rise and unseen ones above.
+_UNSEEN = 1 << 14
+_WALL = -1
+_DONE = 1 << 15
+
+_NONE = np.uint64(0xFFFFFFFF)
+
+
+def _octile(row: int, col: int) -> int:
+    """Octile length of an offset."""
+    return STRAIGHT * max(abs(row), abs(col)) + (DIAGONAL - STRAIGHT) * min(abs(row), abs(col))
+
+
+def _rises_of_steps() -> Int16[np.ndarray, " rises"]:
+    """By how much each of the eight steps raises f, for each of 45 kinds of offset to the target.
+
+    The kind is given by the signs of the offset in rows and in columns, and by how much the one is larger than
+    the other in absolute value: by -2 or less, -1, 0, 1, 2 or more.
+    """
+    rises = np.zeros((3, 3, 5, 8), np.int16)
+    for row in range(-4, 5):
+        for col in range(-4, 5):
+            kind = np.sign(row) + 1, np.sign(col) + 1, np.clip(abs(row) - abs(col), -2, 2) + 2
+            for step in range(8):
+                after = _octile(row + ROW_STEPS[step], col + COL_STEPS[step])
+                rises[(*kind, step)] = (STRAIGHT if step < 4 else DIAGONAL) + after - _octile(row, col)
+    return rises.ravel()
+
+
+_RISES = _rises_of_steps()
 
 
 @kernel()
@@ -38,7 +62,7 @@ def _octile_workspace_size(rows: int, cols: int) -> int:
     """Number of int32 that `_octile_path` needs as workspace for a grid."""
     cells = (rows + 2) * (cols + 2)
     return (
-        _NUM_BUCKETS + 2 * _NUM_WORDS + 8 + 2 * _PUSHES_PER_CELL * cells + (cells // 4 + 1) + (cells // 2 + 1)
+        _NUM_BUCKETS + 2 * _NUM_WORDS + 8 + 2 * _PUSHES_PER_CELL * cells + (cells // 2 + 1) + (cells // 4 + 1)
     )
 
 
@@ -52,7 +76,7 @@ def _octile_path(
     out_cells: Int[np.ndarray, "room 2"],
     workspace: Int[np.ndarray, " size"],
 ) -> int:
-    """Find a shortest 8-connected path that cuts no corner; callable from other kernels.
+    """Find a shortest 8-connected path that cuts no corner; callable from other kernels, allocates nothing.
 
     Args:
         walls: bool (rows, cols).
@@ -60,7 +84,7 @@ def _octile_path(
         start_col: see above.
         goal_row: see above.
         goal_col: see above.
-        out_cells: int32 (at least rows * cols, 2), receives the (row, col) of the cells, both ends included.
+        out_cells: int32 (at least rows * cols, 2), receives the (row, col) of the cells with both ends.
         workspace: int32, at least `_octile_workspace_size(rows, cols)` long; its content does not matter.
 
     Returns:
@@ -71,159 +95,153 @@ def _octile_path(
         return 0
     stride = cols + 2
     cells = (rows + 2) * stride
-    heads = workspace[:_NUM_BUCKETS]
+    heads = workspace[:_NUM_BUCKETS].view(np.uint32)
     at = _NUM_BUCKETS
     filled = workspace[at : at + 2 * _NUM_WORDS].view(np.uint64)
     at += 2 * _NUM_WORDS
     groups = workspace[at : at + 8].view(np.uint64)
     at += 8
-    pool = workspace[at : at + 2 * _PUSHES_PER_CELL * cells]
+    # An entry of a list: the next entry (upper 32 bits), row and column in the padded grid (16 bits each).
+    pool = workspace[at : at + 2 * _PUSHES_PER_CELL * cells].view(np.uint64)
     at += 2 * _PUSHES_PER_CELL * cells
-    state = workspace[at : at + cells // 4 + 1].view(np.uint8)
-    at += cells // 4 + 1
-    keys = workspace[at : at + cells // 2 + 1].view(np.int16)
+    known = workspace[at : at + cells // 2 + 1].view(np.int16)
+    at += cells // 2 + 1
+    steps = workspace[at : at + cells // 4 + 1].view(np.uint8)
 
     filled[:] = np.uint64(0)
     groups[:] = np.uint64(0)
-    state[:stride] = _WALL
+    known[:stride] = _WALL
     for row in range(rows):
         base = (row + 1) * stride
-        state[base] = _WALL
+        known[base] = _WALL
         for col in range(cols):
-            state[base + 1 + col] = np.uint8(walls[row, col])
-        state[base + cols + 1] = _WALL
-    state[cells - stride : cells] = _WALL
+            known[base + 1 + col] = _UNSEEN - (_UNSEEN - _WALL) * walls[row, col]
+        known[base + cols + 1] = _WALL
+    known[cells - stride : cells] = _WALL
 
-    goal_r = goal_row + 1
-    goal_c = goal_col + 1
+    # Unsigned indices, because Numba checks every index that might be negative.
     one = np.uint64(1)
-    pool[0] = -1
-    pool[1] = ((start_row + 1) << 16) | (start_col + 1)
-    state[(start_row + 1) * stride + start_col + 1] = _OPEN
-    used = 2
-    head = 0
-    bucket = 0
+    low = np.uint64(0xFFFF)
+    width = np.uint64(stride)
+    target = (start_row + 1) * stride + start_col + 1
+    source = np.uint64((goal_row + 1) * stride + goal_col + 1)
+    pool[0] = (_NONE << np.uint64(32)) + np.uint64(((goal_row + 1) << 16) + goal_col + 1)
+    known[source] = 0
+    heads[0] = 0
+    filled[0] = one
+    groups[0] = one
+    used = one
+    bucket = np.uint64(0)
     while True:
-        if head < 0:
-            # The next filled bucket, in circular order after the current one.
-            word = bucket >> 6
-            filled[word] &= ~(one << np.uint64(bucket & 63))
-            if filled[word] == 0:
-                groups[word >> 6] &= ~(one << np.uint64(word & 63))
-            bits = filled[word] & ~((one << np.uint64(bucket & 63)) - one)
-            if bits == 0:
-                group = word >> 6
-                words = (
-                    groups[group] & ~((one << np.uint64(word & 63)) - one) & ~(one << np.uint64(word & 63))
-                )
-                steps = 0
-                while words == 0 and steps < 4:
-                    group = (group + 1) & 3
-                    words = groups[group]
-                    steps += 1
-                if words == 0:
-                    return 0
-                word = (group << 6) + trailing_zeros(words)  # type: ignore[call-arg]
-                bits = filled[word]
-            bucket = (word << 6) + trailing_zeros(bits)  # type: ignore[call-arg]
-            head = int(heads[bucket])
-        position = int(pool[head + 1])
-        head = int(pool[head])
-        row = position >> 16
-        col = position & 0xFFFF
-        index = row * stride + col
-        if state[index] & _CLOSED:
+        head = np.uint64(heads[bucket])
+        if head == _NONE:
+            bucket = _next_bucket(filled, groups, bucket)
+            if bucket == _NONE:
+                return 0
+            head = np.uint64(heads[bucket])
+        entry = pool[head]
+        heads[bucket] = entry >> np.uint64(32)
+        row = (entry >> np.uint64(16)) & low
+        col = entry & low
+        index = row * width + col
+        if known[index] < 0:
             continue
-        state[index] |= _CLOSED
-        if row == goal_r and col == goal_c:
+        known[index] -= _DONE
+        if np.int64(index) == target:
             break
 
-        here = _MINOR * (abs(row - goal_r) + abs(col - goal_c)) + _MAJOR * max(
-            abs(row - goal_r), abs(col - goal_c)
+        off_row = np.int64(row) - (start_row + 1)
+        off_col = np.int64(col) - (start_col + 1)
+        longer = abs(off_row) - abs(off_col)
+        longer = 2 if longer > 2 else (-2 if longer < -2 else longer)
+        side = (
+            (np.int64(off_row > 0) - np.int64(off_row < 0)) * 3
+            + np.int64(off_col > 0)
+            - np.int64(off_col < 0)
         )
-        north = state[index - stride] != _WALL
-        south = state[index + stride] != _WALL
-        west = state[index - 1] != _WALL
-        east = state[index + 1] != _WALL
-        for direction in range(8):
-            if direction == 0:
-                allowed, down, right = north, -1, 0
-            elif direction == 1:
-                allowed, down, right = south, 1, 0
-            elif direction == 2:
-                allowed, down, right = west, 0, -1
-            elif direction == 3:
-                allowed, down, right = east, 0, 1
-            elif direction == 4:
-                allowed, down, right = north and west, -1, -1
-            elif direction == 5:
-                allowed, down, right = north and east, -1, 1
-            elif direction == 6:
-                allowed, down, right = south and west, 1, -1
-            else:
-                allowed, down, right = south and east, 1, 1
-            if not allowed:
-                continue
-            other = index + down * stride + right
-            seen = state[other]
-            if seen & _WALL_OR_CLOSED:
-                continue
-            away_r = abs(row + down - goal_r)
-            away_c = abs(col + right - goal_c)
-            rise = _MINOR * (away_r + away_c) + _MAJOR * max(away_r, away_c) - here
-            rise += STRAIGHT if direction < 4 else DIAGONAL
-            if seen == 0 or rise < ((keys[other] - bucket) & _BUCKET_MASK):
-                state[other] = _OPEN + np.uint8(2 * direction)
-                key = (bucket + rise) & _BUCKET_MASK
-                keys[other] = key
-                pool[used + 1] = ((row + down) << 16) | (col + right)
-                if rise == 0:
-                    pool[used] = head
-                    head = used
-                else:
-                    word = key >> 6
-                    bit = one << np.uint64(key & 63)
-                    pool[used] = heads[key] if filled[word] & bit else -1
-                    heads[key] = used
-                    filled[word] |= bit
-                    groups[word >> 6] |= one << np.uint64(word & 63)
-                used += 2
-    return _walk_back(state, stride, start_row, start_col, goal_row, goal_col, out_cells)
+        kind = np.uint64(8 * (5 * (side + 4) + longer + 2))
+
+        # Which neighbours are reached better than before, as bits; without branches, which nothing could predict.
+        now = np.int64(bucket)
+        up, down, left, right = (
+            known[index - width],
+            known[index + width],
+            known[index - one],
+            known[index + one],
+        )
+        go_up, go_down, go_left, go_right = up != _WALL, down != _WALL, left != _WALL, right != _WALL
+        better = _better(up, now, kind)
+        better |= _better(down, now, kind + one) << one
+        better |= _better(left, now, kind + np.uint64(2)) << np.uint64(2)
+        better |= _better(right, now, kind + np.uint64(3)) << np.uint64(3)
+        corner = _better(known[index - width - one], now, kind + np.uint64(4))
+        better |= (corner & np.uint64(go_up & go_left)) << np.uint64(4)
+        corner = _better(known[index - width + one], now, kind + np.uint64(5))
+        better |= (corner & np.uint64(go_up & go_right)) << np.uint64(5)
+        corner = _better(known[index + width - one], now, kind + np.uint64(6))
+        better |= (corner & np.uint64(go_down & go_left)) << np.uint64(6)
+        corner = _better(known[index + width + one], now, kind + np.uint64(7))
+        better |= (corner & np.uint64(go_down & go_right)) << np.uint64(7)
+
+        while better != 0:
+            step = _lowest(better)
+            better &= better - one
+            next_row = row + np.uint64(ROW_STEPS[step])
+            next_col = col + np.uint64(COL_STEPS[step])
+            other = next_row * width + next_col
+            key = (bucket + np.uint64(_RISES[kind + step])) & np.uint64(_KEY)
+            known[other] = key
+            steps[other] = step << one
+            word = key >> np.uint64(6)
+            bit = one << (key & np.uint64(63))
+            following = np.uint64(heads[key])
+            if filled[word] & bit == 0:
+                following = _NONE
+            pool[used] = (following << np.uint64(32)) | (next_row << np.uint64(16)) | next_col
+            heads[key] = used
+            filled[word] |= bit
+            groups[word >> np.uint64(6)] |= one << (word & np.uint64(63))
+            used += one
+    return trace(steps, stride, start_row, start_col, goal_row, goal_col, out_cells)
 
 
 @kernel()
-def _walk_back(
-    state: UInt8[np.ndarray, " size"],
-    stride: int,
-    start_row: int,
-    start_col: int,
-    goal_row: int,
-    goal_col: int,
-    out_cells: Int[np.ndarray, "room 2"],
-) -> int:
-    """Follow the stored directions from the goal to the start; write the cells in walking order."""
-    length = 0
-    row = goal_row
-    col = goal_col
-    while True:
-        out_cells[length, 0] = row
-        out_cells[length, 1] = col
-        length += 1
-        if row == start_row and col == start_col:
-            break
-        direction = (state[(row + 1) * stride + col + 1] & _DIRECTION) >> 1
-        if direction < 4:
-            if direction < 2:
-                row += 1 if direction == 0 else -1
-            else:
-                col += 1 if direction == 2 else -1
-        else:
-            row += 1 if direction < 6 else -1
-            col += 1 if direction & 1 == 0 else -1
-    for left in range(length // 2):
-        right = length - 1 - left
-        for axis in range(2):
-            held = out_cells[left, axis]
-            out_cells[left, axis] = out_cells[right, axis]
-            out_cells[right, axis] = held
-    return length
+def _better(known: int, bucket: np.int64, rise: np.uint64) -> np.uint64:
+    """1 if a rise (given by its place in the table) is a better way to a cell than is known, else 0."""
+    return np.uint64(_RISES[rise] < (((known - bucket) & _KEY) | (known & ~_KEY)))
+
+
+@kernel()
+def _next_bucket(
+    filled: UInt64[np.ndarray, " words"], groups: UInt64[np.ndarray, "4"], bucket: np.uint64
+) -> np.uint64:
+    """Take the current bucket away and find the next filled one, in circular order."""
+    zero = np.uint64(0)
+    one = np.uint64(1)
+    six = np.uint64(6)
+    low = np.uint64(63)
+    word = bucket >> six
+    group = word >> six
+    filled[word] &= ~(one << (bucket & low))
+    # Bits above the current one; the shifts are split because a shift by 64 is undefined.
+    bits = filled[word] & (~zero << (bucket & low))
+    if bits == 0:
+        if filled[word] == 0:
+            groups[group] &= ~(one << (word & low))
+        words = groups[group] & ((~zero << (word & low)) << one)
+        turns = 0
+        while words == 0:
+            if turns == 4:
+                return _NONE
+            group = (group + one) & np.uint64(3)
+            words = groups[group]
+            turns += 1
+        word = (group << six) + _lowest(words)
+        bits = filled[word]
+    return (word << six) + _lowest(bits)
+
+
+@kernel()
+def _lowest(bits: np.uint64) -> np.uint64:
+    """Place of the lowest set bit."""
+    return np.uint64(trailing_zeros(bits))  # type: ignore[call-arg]

@@ -1,8 +1,8 @@
 """Shortest paths where entering a cell costs something of its own: A* over a binary heap.
 
 Costs are float64: a straight step costs 1, a diagonal one the square root of two, and every step adds the
-cost of the cell that it enters. The distance without those costs is the heuristic; a cell whose cost falls again
-through rounding is opened again.
+cost of the cell that it enters. The distance without those costs is the heuristic; a cell whose cost falls
+again through rounding is opened again.
 """
 
 import math
@@ -11,9 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from anchordiff.kernels._jit import kernel
-
-_ROW_STEPS = np.array([-1, 1, 0, 0, -1, -1, 1, 1])
-_COL_STEPS = np.array([0, 0, -1, 1, -1, 1, -1, 1])
+from anchordiff.kernels._trace import COL_STEPS, ROW_STEPS
 
 
 @kernel()
@@ -80,7 +78,7 @@ def _weighted_path(
         goal_row: see above.
         goal_col: see above.
         connectivity: 4, or 8 for diagonal steps that cut no corner.
-        out_cells: int32 (at least rows * cols, 2), receives the (row, col) of the cells, both ends included.
+        out_cells: int32 (at least rows * cols, 2), receives the (row, col) of the cells with both ends.
     """
     rows, cols = walls.shape
     if walls[start_row, start_col] or walls[goal_row, goal_col]:
@@ -112,8 +110,8 @@ def _weighted_path(
         row = cell // cols
         col = cell % cols
         for direction in range(connectivity):
-            next_row = row + _ROW_STEPS[direction]
-            next_col = col + _COL_STEPS[direction]
+            next_row = row + ROW_STEPS[direction]
+            next_col = col + COL_STEPS[direction]
             if (
                 next_row < 0
                 or next_row >= rows
@@ -153,6 +151,6 @@ def _weighted_path(
         if cell == start:
             break
         direction = came_from[cell]
-        cell -= _ROW_STEPS[direction] * cols + _COL_STEPS[direction]
+        cell -= ROW_STEPS[direction] * cols + COL_STEPS[direction]
     out_cells[:length] = out_cells[:length][::-1].copy()
     return length
