@@ -71,7 +71,7 @@ def train(
         batches: makes the batch of a slot, on the CPU; a pure function of the slot, called ahead of time
             in another thread. `slot.indices` gives the indices of its samples.
         loss: of (model, batch on the model's device, generator on that device): a scalar mean over the
-            batch, or named scalars of which "loss" is the one to minimise.
+            batch, or named scalars (the same names every time) of which "loss" is the one to minimise.
         config: the run's settings.
         state: where to go on from, made for `model` and `config`; default a new start.
         ahead: batches to prepare in advance; 0 makes them in the loop.
@@ -107,7 +107,8 @@ def _steps(
         with prefetch(_keyed(batches), places, ahead=ahead, pin=state.device.type == "cuda") as stream:
             while state.step < config.steps:
                 began = time.perf_counter()
-                model.train()
+                if not model.training:
+                    model.train()
                 optimizer.zero_grad(set_to_none=True)
                 rate = config.learning_rate_at(state.step)
                 for group in optimizer.param_groups:
@@ -151,8 +152,7 @@ def _accumulate(
         asked = time.perf_counter()
         slot, batch = next(stream)
         waited += time.perf_counter() - asked
-        torch.manual_seed(slot.seed(config.seed))
-        generator = torch.Generator(device).manual_seed(slot.seed(config.seed))
+        generator = _seeded(slot.seed(config.seed), device)
         with torch.autocast(device.type, _DTYPES[config.precision], enabled=config.precision != "fp32"):
             terms = _named(loss(model, moved(batch, device), generator))
         torch.autograd.backward(state.scaler.scale(terms["loss"] / config.accumulate))
@@ -160,6 +160,17 @@ def _accumulate(
             part = value.detach().float().reshape(()) / config.accumulate
             means[name] = means[name] + part if name in means else part
     return means, waited
+
+
+def _seeded(seed: int, device: torch.device) -> torch.Generator:
+    """A generator for a part's noise; the global ones, which dropout draws from, get the same seed.
+
+    `torch.manual_seed` would do, but it also records a stack trace for every kind of device that is absent.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    return torch.Generator(device).manual_seed(seed)
 
 
 def _keyed(batches: Batches[Batch]) -> Callable[[Slot], tuple[Slot, Batch]]:

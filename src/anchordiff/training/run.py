@@ -118,6 +118,20 @@ def fit(
     Raises:
         ValueError: if `out` holds a run and `resume` is false, or a run with another config.
         TrainingError: as for `train`; the message names the last good checkpoint.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> model = nn.Linear(1, 1)
+        >>> def batches(slot):
+        ...     return torch.tensor(slot.indices % 7, dtype=torch.float32)[:, None]
+        >>> def loss(model, x, generator):
+        ...     return (model(x) - 2 * x).square().mean()
+        >>> options = RunOptions(save_every=5, max_seconds=0, tensorboard=False, progress=False)
+        >>> with TemporaryDirectory() as folder:
+        ...     first = fit(model, batches, loss, TrainConfig(steps=20), folder, options=options)
+        ...     second = fit(model, batches, loss, TrainConfig(steps=20), folder, resume=True)
+        >>> (first.step, first.finished), (second.step, second.finished)
+        ((1, False), (20, True))
     """
     out, options = Path(out), options or RunOptions()
     state = TrainState(model, config)
