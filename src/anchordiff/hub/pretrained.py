@@ -160,7 +160,7 @@ def push_to_hub(
     Args:
         thing: as for `save_pretrained`.
         repo_id: "org/repo".
-        revision: branch to commit to; the main one if left out.
+        revision: branch to commit to, made if needed; the main one if left out.
         token: as in huggingface_hub.
         private: whether a new repository is private; the organisation's default if left out.
         message: of the commit.
@@ -180,6 +180,8 @@ def push_to_hub(
         if card is not None:
             write_whole(Path(folder) / "README.md", card.encode())
         api.create_repo(repo_id, private=private, exist_ok=True)
+        if revision is not None:
+            api.create_branch(repo_id, branch=revision, exist_ok=True)
         commit = api.upload_folder(
             repo_id=repo_id, folder_path=folder, revision=revision, commit_message=message
         )

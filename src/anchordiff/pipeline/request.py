@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypedDict, TypeVar, get_args
 
 import torch
@@ -86,14 +87,12 @@ def check_request(
     """
     if not isinstance(condition, MazeCondition):
         raise ValueError(f"condition must be a MazeCondition, found {type(condition).__name__}")
-    condition.check()
     if condition.walls.device != limits.device:
         raise ValueError(
             f"condition must be on the pipeline's device {limits.device}, found {condition.walls.device}; "
             "move one of them with .to()"
         )
-    if len(condition) == 0:
-        raise ValueError("condition must hold at least one element, found none")
+    condition.check()
     check_integer("num_samples", num_samples)
     if unknown := options.keys() - GenerateOptions.__annotations__.keys():
         raise TypeError(f"options must be those of GenerateOptions, found {', '.join(sorted(unknown))}")
@@ -150,7 +149,13 @@ def _anchors(
         return AnchorSet.from_mask(mask.to(device))
     name = "anchors" if options.get("anchors") is not None else "num_anchors"
     check_integer(name, anchors, least=2, most=horizon, most_is="horizon")
-    return AnchorSet.from_mask(Even(anchors).sample(1, horizon)).repeat(total).to(device)
+    return _even(anchors, horizon).repeat(total).to(device)
+
+
+@lru_cache(maxsize=64)
+def _even(count: int, horizon: int) -> AnchorSet:
+    """One row of even anchors, which a planner asks for again and again."""
+    return AnchorSet.from_mask(Even(count).sample(1, horizon))
 
 
 def _repeated(anchors: AnchorSet, conditions: int, num_samples: int, horizon: int) -> AnchorSet:

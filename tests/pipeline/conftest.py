@@ -1,0 +1,61 @@
+"""Tiny pipelines with random weights, and a few open mazes."""
+
+import numpy as np
+import pytest
+import torch
+
+from anchordiff.conditions import MazeCondition
+from anchordiff.denoiser import InterpDenoiser, InterpDenoiserConfig
+from anchordiff.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+from anchordiff.nn.maze_encoder import MazeEncoderConfig
+from anchordiff.nn.transformer import TransformerConfig
+from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
+
+
+def make_pipeline(*, dim=2, seed=0, **config):
+    """Networks start as the identity; random weights make every input matter."""
+    body = TransformerConfig(width=32, depth=1, heads=2)
+    encoder = MazeEncoderConfig(map_channels=4, convolution_blocks=1, cell_channels=8, attention_channels=8)
+    keypoints = KeypointDiffusion(
+        KeypointDiffusionConfig(horizon=32, num_keypoints=6, dim=dim, transformer=body, encoder=encoder)
+    )
+    denoiser = InterpDenoiser(
+        InterpDenoiserConfig(horizon=32, num_anchors=6, dim=dim, transformer=body, encoder=encoder)
+    )
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for network in (keypoints, denoiser):
+            for weight in network.parameters():
+                weight.add_(0.05 * torch.randn(weight.shape, generator=generator))
+    defaults = {"horizon": 32, "num_anchors": 6, "steps": 3}
+    return TwoStagePipeline(keypoints, denoiser, PipelineConfig(**defaults | config))
+
+
+def make_condition(batch, *, density=0.0, seed=0):
+    random = np.random.default_rng(seed)
+    walls = random.random((batch, 9, 11)) < density
+    walls[:, [0, -1]] = walls[:, :, [0, -1]] = True
+    walls[:, 1:3, 1:3] = walls[:, 6:8, 8:10] = False
+    start = random.uniform(1.2, 2.8, (batch, 2)).astype(np.float32)
+    goal = random.uniform((8.2, 6.2), (9.8, 7.8), (batch, 2)).astype(np.float32)
+    return MazeCondition.from_arrays(walls, start, goal)
+
+
+@pytest.fixture(scope="session")
+def pipe():
+    return make_pipeline()
+
+
+@pytest.fixture
+def condition():
+    return make_condition(3, density=0.2)
+
+
+@pytest.fixture(scope="session")
+def new_pipeline():
+    return make_pipeline
+
+
+@pytest.fixture(scope="session")
+def new_condition():
+    return make_condition
