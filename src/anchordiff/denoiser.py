@@ -45,7 +45,7 @@ class InterpDenoiserConfig:
     num_levels: int = 3
     num_anchors: int = 8
     growth: Literal["doubling", "linear", "geometric"] = "doubling"
-    scale: float = 3.0
+    scale: float = 2.0
     transformer: TransformerConfig = field(default_factory=lambda: TransformerConfig(width=96))
     encoder: MazeEncoderConfig = field(
         default_factory=lambda: MazeEncoderConfig(value_iteration=False, attention_channels=0)
@@ -78,7 +78,7 @@ class InterpDenoiser(nn.Module):
     def forward(
         self,
         x_s: Float[Tensor, "batch horizon dim"],
-        level: Int[Tensor, "batch"],
+        level: Int[Tensor, " batch"],
         anchors: AnchorSet,
         condition: MazeCondition | MazeEncoding,
     ) -> Float[Tensor, "batch horizon dim"]:
@@ -96,7 +96,7 @@ class InterpDenoiser(nn.Module):
         self,
         x_0: Float[Tensor, "batch horizon dim"],
         x_s: Float[Tensor, "batch horizon dim"],
-        level: Int[Tensor, "batch"],
+        level: Int[Tensor, " batch"],
         anchors: AnchorSet,
         condition: MazeCondition,
         *,
@@ -166,7 +166,7 @@ class InterpDenoiser(nn.Module):
             ],
             dim=-1,
         )
-        return self.transformer(
+        estimates: list[Tensor] = self.transformer(
             torch.cat(features, dim=-1),
             x_s,
             torch.ones_like(x_s[:, :, :1]),
@@ -175,6 +175,7 @@ class InterpDenoiser(nn.Module):
             lookup=lambda x: encoding.lookup(x[..., :2]),
             encoding=encoding,
         )
+        return estimates
 
 
 def _distance_to_anchors(anchors: AnchorSet) -> tuple[Tensor, Tensor]:

@@ -24,10 +24,12 @@ from anchordiff.nn.frame import LineFrame
 from anchordiff.nn.maze_encoder import MazeEncoder, MazeEncoderConfig, MazeEncoding
 from anchordiff.nn.transformer import RefinementTransformer, TransformerConfig
 from anchordiff.samplers import FlowSampler, Sampler
+from anchordiff.samplers.prediction import Prediction, add_noise, to_x0
 from anchordiff.schedules import Schedule, make_schedule
 
 _STATE_OCTAVES = 3
 _TIME_OCTAVES = 5
+_MAX_WEIGHT = 10.0  # of the loss near the data, where the estimate has little left to do
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +51,8 @@ class KeypointDiffusionConfig:
     num_keypoints: int = 8
     dim: Literal[2, 4] = 2
     schedule: Literal["linear_beta", "cosine", "rectified"] = "rectified"
-    prediction: Literal["x0", "eps", "v"] = "x0"
-    scale: float = 3.0
+    prediction: Prediction = "x0"
+    scale: float = 2.0
     transformer: TransformerConfig = field(default_factory=TransformerConfig)
     encoder: MazeEncoderConfig = field(default_factory=MazeEncoderConfig)
 
@@ -81,7 +83,7 @@ class KeypointDiffusion(nn.Module):
     def forward(
         self,
         z_t: Float[Tensor, "batch keypoints dim"],
-        t: Float[Tensor, "batch"],
+        t: Float[Tensor, " batch"],
         anchors: AnchorSet,
         condition: MazeCondition | MazeEncoding,
     ) -> Float[Tensor, "batch keypoints dim"]:
@@ -127,10 +129,10 @@ class KeypointDiffusion(nn.Module):
         offsets = torch.rand((), generator=generator, device=u.device)
         t = (torch.arange(batch, device=u.device) / batch + offsets) % 1.0
         t = t[torch.randperm(batch, generator=generator, device=u.device)]
-        alpha, sigma = (c[:, None, None] for c in self.schedule(t))
+        alpha, sigma = self.schedule(t)
         noise = torch.randn(u.shape, generator=generator, device=u.device, dtype=u.dtype)
-        estimates = self._denoise(alpha * u + sigma * noise, t, anchors, encoding, frame)
-        weight = ((alpha**2 + sigma**2) / sigma**2.0).clamp(max=25.0)
+        estimates = self._denoise(add_noise(u, noise, alpha, sigma), t, anchors, encoding, frame)
+        weight = ((alpha**2 + sigma**2) / sigma**2).clamp(max=_MAX_WEIGHT)[:, None, None]
         total = u.new_zeros(())
         for block, estimate in enumerate(estimates, start=1):
             total = total + block * (weight * (estimate.float() - u).square()).mean()
@@ -192,7 +194,7 @@ class KeypointDiffusion(nn.Module):
     def _denoise(
         self, u_t: Tensor, t: Tensor, anchors: AnchorSet, encoding: MazeEncoding, frame: LineFrame
     ) -> list[Tensor]:
-        alpha, sigma = (c[:, None, None] for c in self.schedule(t))
+        alpha, sigma = self.schedule(t)
         estimate, gain = _precondition(self.config.prediction, u_t, alpha, sigma, frame.spread)
         times = anchors.times
         gaps = torch.diff(times, dim=1)
@@ -206,7 +208,7 @@ class KeypointDiffusion(nn.Module):
         ends = (frame.line[:, -1, :2] - frame.line[:, 0, :2]) / 20.0
         density = t.new_full((len(t),), self.config.num_keypoints / anchors.num_anchors)
         scalars = torch.stack([t, ends[:, 0], ends[:, 1], ends.norm(dim=-1), density], dim=-1)
-        return self.transformer(
+        estimates: list[Tensor] = self.transformer(
             torch.cat(features, dim=-1),
             estimate,
             gain,
@@ -215,21 +217,19 @@ class KeypointDiffusion(nn.Module):
             lookup=lambda u: encoding.lookup(frame.denormalise(u)[..., :2]),
             encoding=encoding,
         )
+        return estimates
 
 
 def _precondition(
-    prediction: str, u_t: Tensor, alpha: Tensor, sigma: Tensor, spread: Tensor
+    prediction: Prediction, u_t: Tensor, alpha: Tensor, sigma: Tensor, spread: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The estimate of u where the network's raw output F is zero, and the factor of F in the estimate.
 
-    "x0": as in the module's notation. "eps": F estimates ε, u = (u_t − σ F) / α. "v": F estimates v = α ε − σ u,
-    u = (α u_t − σ F) / (α² + σ²).
+    "x0" is preconditioned as in the module's notation; "eps" and "v" are linear in F by their definition.
     """
     if prediction == "x0":
-        variance = (alpha**2 * spread**2 + sigma**2).clamp(min=1e-12)
-        return alpha * spread**2 * u_t / variance, spread * sigma / variance.sqrt()
-    if prediction == "eps":
-        alpha = alpha.clamp(min=1e-3)
-        return u_t / alpha, (-sigma / alpha).expand_as(u_t)
-    power = alpha**2 + sigma**2
-    return alpha * u_t / power, (-sigma / power).expand_as(u_t)
+        power = alpha[:, None, None] ** 2 * spread**2 + sigma[:, None, None] ** 2
+        power = power.clamp(min=1e-12)
+        return alpha[:, None, None] * spread**2 * u_t / power, spread * sigma[:, None, None] / power.sqrt()
+    at_zero = to_x0(torch.zeros_like(u_t), u_t, alpha, sigma, prediction)
+    return at_zero, to_x0(torch.ones_like(u_t), u_t, alpha, sigma, prediction) - at_zero

@@ -22,7 +22,7 @@ class LineFrame:
     """
 
     line: Float[Tensor, "batch steps dim"]
-    scale: Float[Tensor, "dim"]
+    scale: Float[Tensor, " dim"]
     spread: Float[Tensor, "batch steps dim"]
 
     @classmethod

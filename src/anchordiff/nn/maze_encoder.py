@@ -106,7 +106,8 @@ class _ResidualBlock(nn.Module):
         nn.init.zeros_(self.second.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(functional.gelu(self.first(functional.gelu(x))))
+        out: Tensor = x + self.second(functional.gelu(self.first(functional.gelu(x))))
+        return out
 
 
 class MazeEncoder(nn.Module):
@@ -120,7 +121,7 @@ class MazeEncoder(nn.Module):
         self.blocks = nn.Sequential(*(_ResidualBlock(channels) for _ in range(config.convolution_blocks)))
         plan_size = 0
         if config.value_iteration:
-            self.value_iteration = ValueIteration(channels)
+            self.value_iteration = ValueIteration(2)
             plan_size = 6 + fourier_size(1, octaves=_FRACTION_OCTAVES)
         hidden = config.cell_channels
         self.mix_features = nn.Linear(channels + plan_size, hidden)
@@ -134,13 +135,14 @@ class MazeEncoder(nn.Module):
         batch, rows, cols = condition.walls.shape
         walls = functional.pad(condition.walls.float(), (1, 1, 1, 1), value=1.0)
         sdf = functional.pad(torch.tanh(condition.sdf / 2), (1, 1, 1, 1), value=-0.5)
-        features = self.blocks(self.stem(torch.stack([walls, sdf], dim=1)))
+        padded = torch.stack([walls, sdf], dim=1)
+        features = self.blocks(self.stem(padded))
         parts = [rearrange(features, "b c h w -> b (h w) c")]
         distances = features.new_zeros(batch, 0, rows, cols)
         if self.config.value_iteration:
             ends = torch.stack([condition.start, condition.goal], dim=1).long()
             sources = ends[..., 1] * cols + ends[..., 0]
-            distances = self.value_iteration(features, sources)
+            distances = self.value_iteration(padded, sources)
             parts.append(_plan_features(distances, sources))
         mixed = self.mix_features(torch.cat(parts, dim=-1)) + self._embed_positions(condition)
         cells = self.to_cells(functional.gelu(mixed))

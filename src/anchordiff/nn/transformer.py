@@ -2,7 +2,8 @@
 
 Notation: p_i is the running estimate of the trajectory after block i, c the context vector. Each block looks the map up
 at p_i, mixes the tokens, and moves the points: p_{i+1} = p_i + gain · head_i(h). Blocks are pre-norm with adaptive
-norms whose scale, shift and gate come from c and start at zero (adaLN-Zero, Peebles & Xie 2023).
+norms whose scale, shift and gate come from c (adaLN, Peebles & Xie 2023); heads start at zero, so that the first
+estimate is the one given.
 """
 
 from collections.abc import Callable
@@ -51,7 +52,7 @@ class _Block(nn.Module):
         self.cross_attention = CrossAttention(width, channels, heads) if channels else None
         self.feed_forward = nn.Sequential(
             nn.Linear(width, config.expansion * width),
-            nn.GELU(approximate="tanh"),
+            nn.GELU(),
             nn.Linear(config.expansion * width, width),
         )
 

@@ -10,7 +10,7 @@ walls block and that diagonal steps are longer is learned from data.
 """
 
 import math
-from typing import Final
+from typing import Final, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -32,29 +32,36 @@ class ValueIteration(nn.Module):
     point that truncated backpropagation is a temporal-difference update over that many steps.
 
     Args:
-        channels: features of a cell.
+        channels: channels of the map that costs are read from, in 3 × 3 windows.
+        hidden: hidden channels of the cost network.
         gradient_sweeps: sweeps that gradients flow through.
     """
 
-    def __init__(self, channels: int, *, gradient_sweeps: int = 2) -> None:
+    def __init__(self, channels: int, *, hidden: int = 32, gradient_sweeps: int = 2) -> None:
         super().__init__()
         self.gradient_sweeps = gradient_sweeps
-        self.to_log_costs = nn.Conv2d(channels, 8, kernel_size=1)
-        nn.init.zeros_(self.to_log_costs.weight)
-        nn.init.constant_(self.to_log_costs.bias, 0.0)  # type: ignore[arg-type]
+        self.window = nn.Conv2d(channels, hidden, kernel_size=3)
+        self.linear = nn.Conv2d(channels, 8, kernel_size=3)
+        self.mix = nn.Conv2d(hidden, 8, kernel_size=1)
+        for layer in (self.linear, self.mix):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(cast(Tensor, layer.bias))
 
     def forward(
-        self, features: Float[Tensor, "batch channels rows cols"], sources: Int[Tensor, "batch sources"]
+        self, padded: Float[Tensor, "batch channels _ _"], sources: Int[Tensor, "batch sources"]
     ) -> Float[Tensor, "batch sources rows cols"]:
         """Distance of every cell to each source, in cells, at most `FAR`.
 
         Args:
-            features: what the costs are read from.
-            sources: flat cell indices (row · cols + col), several a maze.
+            padded: the map with a border of one cell all around.
+            sources: flat cell indices (row · cols + col) without the border, several a maze.
         """
-        batch, _, rows, cols = features.shape
-        costs = self.to_log_costs(features).float().clamp(-3.0, math.log(FAR)).exp()
-        distance = torch.full((batch, sources.shape[1], rows * cols), FAR, device=features.device)
+        batch, _, rows, cols = padded.shape
+        rows, cols = rows - 2, cols - 2
+        logits = self.linear(padded) + self.mix(functional.relu(self.window(padded)))
+        # The factor lets costs that differ hundredfold grow from small weights within a few hundred updates.
+        costs = (8 * logits.float()).clamp(-3.0, math.log(FAR)).exp()
+        distance = torch.full((batch, sources.shape[1], rows * cols), FAR, device=padded.device)
         distance = distance.scatter(2, sources[..., None], 0.0).view(batch, -1, rows, cols)
         distance = fixed_point(distance, costs.detach())
         if torch.is_grad_enabled():

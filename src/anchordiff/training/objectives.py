@@ -1,7 +1,7 @@
 """What the two stages are trained on: batches of trajectories become losses here.
 
-Each objective is a frozen record of its settings that is called as `objective(model, batch, generator)`, the form that
-`anchordiff.training.train` takes.
+Each objective is a frozen record of its settings that is called as `objective(model, batch, generator)`, the
+form that `anchordiff.training.train` takes.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from anchordiff.anchors import AnchorSet
-from anchordiff.data.particle import ParticleBatch
+from anchordiff.data import ParticleBatch
 from anchordiff.denoiser import InterpDenoiser
 from anchordiff.interpolation import interpolate
 from anchordiff.keypoints import KeypointDiffusion
@@ -63,10 +63,11 @@ class DenoiserObjective:
     """Reconstruction loss of stage 2 over random corruption levels.
 
     Attributes:
-        sparsest_share: share of steps at the sparsest level, the one that inference uses; the other levels share the rest.
+        sparsest_share: share of steps at the sparsest level, the one that inference uses; the others share
+            the rest.
         even_share: share of steps whose sparsest anchors are evenly spaced.
-        keypoint_noise: largest standard deviation of noise on keypoints between the ends, in cells, drawn anew for each
-            trajectory, so that the network learns to correct stage 1.
+        keypoint_noise: largest standard deviation of noise on keypoints between the ends, in cells, drawn
+            anew for each trajectory, so that the network learns to correct stage 1.
         margin: distance to walls that the hinge asks for, in cells.
         hinge: weight of the hinge.
         distance_weight: weight of the auxiliary loss on the encoder's distances, where it has any.
@@ -121,7 +122,7 @@ class DenoiserObjective:
 
 
 def distance_loss(encoding: MazeEncoding, batch: ParticleBatch) -> Float[Tensor, ""]:
-    """Smooth L1 error of the encoder's distances against exact shortest paths, over cells that can be reached.
+    """Smooth L1 error of the encoder's distances against exact shortest paths, over reachable cells.
 
     Raises:
         ValueError: if the batch was made without `geodesic` distances.
