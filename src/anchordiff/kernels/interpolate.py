@@ -20,46 +20,94 @@ _PARALLEL_BYTES = 5 << 19  # starting threads costs more than they save below ab
 
 
 @kernel()
+def _row_of_2(keypoints: Floats, anchors: Ints, flat: Floats, b: int, horizon: int) -> bool:
+    """Write row `b` of a two-dimensional trajectory; False where its anchors are bad."""
+    number = flat.dtype.type
+    origin, left = 2 * b * horizon, 0
+    x, y = keypoints[b, 0, 0], keypoints[b, 0, 1]
+    for k in range(1, anchors.shape[1]):
+        right = anchors[b, k]
+        if right <= left or right >= horizon:
+            return False
+        gap = np.int32(right - left)  # AVX2 can turn 32-bit integers into floats, not 64-bit ones
+        scale = number(1) / number(gap)
+        x_next, y_next = keypoints[b, k, 0], keypoints[b, k, 1]
+        dx, dy = (x_next - x) * scale, (y_next - y) * scale
+        piece = flat[origin + 2 * left : origin + 2 * right]
+        for j in range(gap):
+            w = number(np.int32(j))
+            piece[2 * j] = x + w * dx
+            piece[2 * j + 1] = y + w * dy
+        x, y, left = x_next, y_next, right
+    return True
+
+
+@kernel()
+def _row_of_4(keypoints: Floats, anchors: Ints, flat: Floats, b: int, horizon: int) -> bool:
+    """Write row `b` of a four-dimensional trajectory; False where its anchors are bad."""
+    number = flat.dtype.type
+    origin, left = 4 * b * horizon, 0
+    x, y, u, v = keypoints[b, 0, 0], keypoints[b, 0, 1], keypoints[b, 0, 2], keypoints[b, 0, 3]
+    for k in range(1, anchors.shape[1]):
+        right = anchors[b, k]
+        if right <= left or right >= horizon:
+            return False
+        gap = np.int32(right - left)
+        scale = number(1) / number(gap)
+        x_next, y_next = keypoints[b, k, 0], keypoints[b, k, 1]
+        u_next, v_next = keypoints[b, k, 2], keypoints[b, k, 3]
+        dx, dy = (x_next - x) * scale, (y_next - y) * scale
+        du, dv = (u_next - u) * scale, (v_next - v) * scale
+        piece = flat[origin + 4 * left : origin + 4 * right]
+        for j in range(gap):
+            w = number(np.int32(j))
+            piece[4 * j] = x + w * dx
+            piece[4 * j + 1] = y + w * dy
+            piece[4 * j + 2] = u + w * du
+            piece[4 * j + 3] = v + w * dv
+        x, y, u, v, left = x_next, y_next, u_next, v_next, right
+    return True
+
+
+@kernel()
+def _row_of_any(keypoints: Floats, anchors: Ints, flat: Floats, b: int, horizon: int) -> bool:
+    """Write row `b` of a trajectory of any dimension; False where its anchors are bad."""
+    number = flat.dtype.type
+    dim = keypoints.shape[2]
+    left = 0
+    for k in range(1, anchors.shape[1]):
+        right = anchors[b, k]
+        if right <= left or right >= horizon:
+            return False
+        gap = np.int32(right - left)
+        scale = number(1) / number(gap)
+        piece = flat[(b * horizon + left) * dim : (b * horizon + right) * dim]
+        for d in range(dim):
+            z = keypoints[b, k - 1, d]
+            slope = (keypoints[b, k, d] - z) * scale
+            for j in range(gap):
+                piece[j * dim + d] = z + number(np.int32(j)) * slope
+        left = right
+    return True
+
+
+@kernel()
 def _fill_rows(keypoints: Floats, anchors: Ints, out: Floats, start: int, stop: int) -> int:
     """Write rows `start … stop - 1`; return the first row with bad anchors, or -1."""
     num_anchors, dim = keypoints.shape[1], keypoints.shape[2]
     horizon = out.shape[1]
-    number = out.dtype.type
     flat = out.reshape(out.size)
     for b in range(start, stop):
-        if anchors[b, 0] != 0 or anchors[b, num_anchors - 1] != horizon - 1:
+        good = anchors[b, 0] == 0 and anchors[b, num_anchors - 1] == horizon - 1
+        # The common dimensions are written out: that is what the compiler turns into full vectors.
+        if dim == 2:
+            good = good and _row_of_2(keypoints, anchors, flat, b, horizon)
+        elif dim == 4:
+            good = good and _row_of_4(keypoints, anchors, flat, b, horizon)
+        else:
+            good = good and _row_of_any(keypoints, anchors, flat, b, horizon)
+        if not good:
             return b
-        for k in range(num_anchors - 1):
-            left, right = anchors[b, k], anchors[b, k + 1]
-            if right <= left or right >= horizon:
-                return b
-            gap = number(right - left)
-            z, z_next = keypoints[b, k], keypoints[b, k + 1]
-            piece = flat[(b * horizon + left) * dim : (b * horizon + right) * dim]
-            # Steps and dimensions are walked as one 32-bit range: that is what the compiler turns into full
-            # vectors, with the dimension picked by masks.
-            if dim == 2:
-                x, y = z[0], z[1]
-                dx, dy = (z_next[0] - x) / gap, (z_next[1] - y) / gap
-                for i in range(np.uint32(piece.size)):
-                    odd = i & np.uint32(1)
-                    step = number(np.int32(i >> np.uint32(1)))
-                    piece[i] = (y if odd else x) + step * (dy if odd else dx)
-            elif dim == 4:
-                x, y, u, v = z[0], z[1], z[2], z[3]
-                dx, dy = (z_next[0] - x) / gap, (z_next[1] - y) / gap
-                du, dv = (z_next[2] - u) / gap, (z_next[3] - v) / gap
-                for i in range(np.uint32(piece.size)):
-                    odd, high = i & np.uint32(1), i & np.uint32(2)
-                    step = number(np.int32(i >> np.uint32(2)))
-                    base = (v if odd else u) if high else (y if odd else x)
-                    slope = (dv if odd else du) if high else (dy if odd else dx)
-                    piece[i] = base + step * slope
-            else:
-                for d in range(dim):
-                    base, slope = z[d], (z_next[d] - z[d]) / gap
-                    for i in range(np.uint32(right - left)):
-                        piece[i * dim + d] = base + number(np.int32(i)) * slope
         for d in range(dim):
             out[b, horizon - 1, d] = keypoints[b, num_anchors - 1, d]
     return -1
