@@ -19,8 +19,9 @@ class ParticleBatch(TensorRecord):
 
     Attributes:
         condition: the maze, the first and the last position.
-        trajectory: positions `(x, y)` in cells, at equal steps of arc length; with `dim` 4 followed by the
-            velocities in cells a step, forward differences of the positions.
+        trajectory: positions `(x, y)` in cells, at equal steps of arc length (as equal as can be where such a
+            step would cut a bend into a wall); with `dim` 4 followed by the velocities in cells a step,
+            forward differences of the positions.
         geodesic: optional target for an auxiliary loss. Lengths of the shortest 8-connected grid paths (no
             corner cutting), in cells, from each cell to the start's cell (channel 0) and to the goal's cell
             (channel 1); infinite in walls and where no path leads.

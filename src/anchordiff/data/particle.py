@@ -30,15 +30,16 @@ class ParticleMazeConfig:
     Attributes:
         kind: how mazes are made: walls at random; perfect mazes by depth-first search or by Wilson's
             algorithm; rooms with doors.
-        rows: height of the maze in cells, with its closed border; odd for perfect mazes.
-        cols: width of the maze in cells; odd for perfect mazes.
+        rows: height of the maze in cells, with its closed border; odd unless `kind` is "random".
+        cols: width of the maze, as `rows`.
         density: least and greatest share of inner cells that are walls; for `kind` "random".
         min_l1: least distance |dx| + |dy| from the start's to the goal's cell, in cells.
         horizon: steps of a trajectory.
         dim: 2 for positions, 4 for positions and velocities.
         expert: "smooth" pulls the shortest grid path taut, `clearance` away from walls; "grid" joins the
             centres of its cells.
-        clearance: least distance of the ends to walls, and of the smooth expert's way, in cells; below 0.5.
+        clearance: least distance of the ends to walls, and of the smooth expert's way, in cells; above 0
+            and below 0.5.
         seed: which stream of samples, in [0, 2**62).
         split: "held_out" is for evaluation; training refuses it, and no training seed reaches its samples.
 
@@ -67,11 +68,10 @@ class ParticleMazeConfig:
         ):
             if value not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, found {value!r}")
-        perfect = self.kind in ("depth_first", "wilson")
-        for name, sides in (("rows", self.rows), ("cols", self.cols)):
-            _check_integer(name, sides, least=5)
-            if perfect and sides % 2 == 0:
-                raise ValueError(f"{name} must be odd for kind {self.kind!r}, found {sides}")
+        for name, side in (("rows", self.rows), ("cols", self.cols)):
+            _check_integer(name, side, least=3)
+            if self.kind != "random" and side % 2 == 0:
+                raise ValueError(f"{name} must be odd for kind {self.kind!r}, found {side}")
         if not isinstance(self.density, tuple) or len(self.density) != 2:
             raise ValueError(f"density must be a pair (least, greatest), found {self.density!r}")
         least, greatest = self.density
@@ -85,8 +85,8 @@ class ParticleMazeConfig:
                 f"{self.rows} x {self.cols} cells, found {self.min_l1}"
             )
         _check_integer("horizon", self.horizon, least=2)
-        if not (math.isfinite(self.clearance) and 0 <= self.clearance < 0.5):
-            raise ValueError(f"clearance must lie in [0, 0.5), found {self.clearance}")
+        if not (math.isfinite(self.clearance) and 0 < self.clearance < 0.5):
+            raise ValueError(f"clearance must lie in (0, 0.5), found {self.clearance}")
         _check_integer("seed", self.seed, least=0)
         if self.seed >= _MAX_SEED:
             raise ValueError(f"seed must be below 2**62, found {self.seed}")

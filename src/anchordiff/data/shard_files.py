@@ -23,6 +23,7 @@ import numpy as np
 from jaxtyping import UInt8
 from safetensors.numpy import save
 
+from anchordiff.configs import config_from_json, config_to_json
 from anchordiff.data.particle import ParticleMazeConfig
 from anchordiff.errors import CorruptFileError
 
@@ -69,22 +70,16 @@ class Place:
 class Shard:
     """A shard that was read and found whole; the arrays are views of the file."""
 
-    config: Mapping[str, object]
+    config: ParticleMazeConfig
     place: Place
     arrays: Arrays
-
-
-def config_entries(config: ParticleMazeConfig) -> dict[str, object]:
-    """A config in JSON's terms."""
-    entries: dict[str, object] = json.loads(json.dumps(asdict(config)))
-    return entries
 
 
 def pack(config: ParticleMazeConfig, place: Place, arrays: Arrays) -> bytes:
     """The content of a shard's file."""
     header = {
         "format": _FORMAT,
-        "config": json.dumps(asdict(config), sort_keys=True),
+        "config": json.dumps(config_to_json(config), sort_keys=True),
         "place": json.dumps(asdict(place), sort_keys=True),
     }
     return save(arrays, metadata={**header, "sha256": _digest(header, arrays)})
@@ -96,6 +91,7 @@ def read_shard(path: Path) -> Shard:
     Raises:
         FileNotFoundError: if there is no such file.
         CorruptFileError: if the file is cut short, altered, or no shard.
+        ValueError: if its config is not of this version.
     """
     header, arrays = _map_file(path)
     digest = header.pop("sha256", None)
@@ -106,7 +102,8 @@ def read_shard(path: Path) -> Shard:
     place = Place(**json.loads(header["place"]))
     if place.name != path.name:
         raise CorruptFileError(f"{path} is misplaced: it was written as {place.name}")
-    return Shard(config=json.loads(header["config"]), place=place, arrays=arrays)
+    config = config_from_json(ParticleMazeConfig, json.loads(header["config"]), where=f"{path}: config")
+    return Shard(config=config, place=place, arrays=arrays)
 
 
 @contextmanager
@@ -127,6 +124,8 @@ def claimed(path: Path) -> Iterator[BinaryIO | None]:
             yield file
         finally:
             if not file.closed and _is_at(file, part):
+                if sys.platform == "win32":
+                    file.close()
                 part.unlink()
 
 

@@ -3,12 +3,13 @@
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 from jaxtyping import Int64
 from tqdm import tqdm
 
+from anchordiff.configs import config_to_json
 from anchordiff.data.batch import ParticleBatch, make_batch
 from anchordiff.data.indexed import IndexedDataset
 from anchordiff.data.particle import ParticleMazeConfig, ParticleMazeDataset
@@ -16,7 +17,6 @@ from anchordiff.data.shard_files import (
     Arrays,
     Place,
     claimed,
-    config_entries,
     pack,
     publish,
     read_shard,
@@ -196,24 +196,18 @@ def _first_whole(folder: Path) -> tuple[ParticleMazeConfig, Place]:
         except CorruptFileError as error:
             damage = damage or error
             continue
-        entries: dict[str, Any] = {**shard.config}
-        try:
-            config = ParticleMazeConfig(**{**entries, "density": tuple(entries["density"])})
-        except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(f"{path} was made by a config of another version: {error}") from error
-        return config, shard.place
+        return shard.config, shard.place
     raise damage or FileNotFoundError(f"{folder} holds no shards; write_shards makes them")
 
 
 def _read_checked(path: Path, place: Place, config: ParticleMazeConfig) -> Arrays:
     """A shard's arrays, once it is known to be the one that is expected here."""
     shard = read_shard(path)
-    wanted = config_entries(config)
-    names = dict.fromkeys([*wanted, *shard.config])
+    theirs, wanted = config_to_json(shard.config), config_to_json(config)
     found = [
-        f"{name}={shard.config.get(name)!r} instead of {wanted.get(name)!r}"
-        for name in names
-        if shard.config.get(name) != wanted.get(name)
+        f"{name}={theirs[name]!r} instead of {wanted[name]!r}"
+        for name in wanted
+        if theirs[name] != wanted[name]
     ]
     if found:
         raise ValueError(f"{path} must be made by the given config, found {', '.join(found)}")
