@@ -326,7 +326,6 @@ def test_two_processes_fill_one_cache(tmp_path: Path) -> None:
     with writers(tmp_path, count=2, size=30_000, shard_size=500, rebuild=True) as both:
         made = [int(writer.communicate(timeout=250)[0]) for writer in both]
     assert sum(made) == 60  # none was made twice
-    assert min(made) > 0
     assert len(list(tmp_path.iterdir())) == 60
     indices = np.random.default_rng(0).integers(0, 30_000, 3000)
     expected = ParticleMazeDataset(CONFIG).batch(indices)
