@@ -12,11 +12,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from anchordiff import data as data
+    from anchordiff import errors as errors
+    from anchordiff import evaluation as evaluation
     from anchordiff import hub as hub
     from anchordiff import kernels as kernels
     from anchordiff import masks as masks
+    from anchordiff import plots as plots
     from anchordiff import samplers as samplers
     from anchordiff import schedules as schedules
+    from anchordiff import training as training
     from anchordiff.anchors import AnchorSet as AnchorSet
     from anchordiff.conditions import MazeCondition as MazeCondition
     from anchordiff.denoiser import InterpDenoiser as InterpDenoiser
@@ -33,6 +38,8 @@ if TYPE_CHECKING:
     from anchordiff.keypoints import KeypointDiffusion as KeypointDiffusion
     from anchordiff.keypoints import KeypointDiffusionConfig as KeypointDiffusionConfig
     from anchordiff.maze import Maze as Maze
+    from anchordiff.nn.maze_encoder import MazeEncoderConfig as MazeEncoderConfig
+    from anchordiff.nn.transformer import TransformerConfig as TransformerConfig
     from anchordiff.pipeline import Generation as Generation
     from anchordiff.pipeline import PipelineConfig as PipelineConfig
     from anchordiff.pipeline import Plan as Plan
@@ -52,10 +59,12 @@ _HOMES: Final = {
     "KeypointDiffusionConfig": "anchordiff.keypoints",
     "Maze": "anchordiff.maze",
     "MazeCondition": "anchordiff.conditions",
+    "MazeEncoderConfig": "anchordiff.nn.maze_encoder",
     "MissingExtraError": "anchordiff.errors",
     "PipelineConfig": "anchordiff.pipeline",
     "Plan": "anchordiff.pipeline",
     "TrainingError": "anchordiff.errors",
+    "TransformerConfig": "anchordiff.nn.transformer",
     "TwoStagePipeline": "anchordiff.pipeline",
     "from_pretrained": "anchordiff.hub",
     "interpolate": "anchordiff.interpolation",
@@ -63,7 +72,18 @@ _HOMES: Final = {
     "save_pretrained": "anchordiff.hub",
     "with_velocity": "anchordiff.interpolation",
 }
-_MODULES: Final = ("hub", "kernels", "masks", "samplers", "schedules")
+_MODULES: Final = (
+    "data",
+    "errors",
+    "evaluation",
+    "hub",
+    "kernels",
+    "masks",
+    "plots",
+    "samplers",
+    "schedules",
+    "training",
+)
 
 __all__ = [
     "AnchorDiffError",
@@ -76,21 +96,28 @@ __all__ = [
     "KeypointDiffusionConfig",
     "Maze",
     "MazeCondition",
+    "MazeEncoderConfig",
     "MissingExtraError",
     "PipelineConfig",
     "Plan",
     "TrainingError",
+    "TransformerConfig",
     "TwoStagePipeline",
     "__version__",
+    "data",
+    "errors",
+    "evaluation",
     "from_pretrained",
     "hub",
     "interpolate",
     "kernels",
     "masks",
+    "plots",
     "push_to_hub",
     "samplers",
     "save_pretrained",
     "schedules",
+    "training",
     "with_velocity",
 ]
 

@@ -10,7 +10,9 @@ from torch import nn
 from anchordiff.configs import config_to_json
 from anchordiff.errors import CorruptFileError
 from anchordiff.hub.folders import (
+    CLASS_NAME,
     CONFIG,
+    VERSION,
     check_saveable,
     class_of,
     header,
@@ -200,8 +202,12 @@ def _load_composite(folder: Path) -> Composite:
     path = folder / INDEX
     index = read_json(path)
     cls = class_of(index, path)
-    config = parse_config(cls, index.pop(_PIPELINE_CONFIG, {}), path)
-    components = index.pop(_COMPONENTS, None)
+    if issubclass(cls, nn.Module):
+        raise CorruptFileError(f"{path}: {cls.__name__} is not a pipeline")
+    if unknown := index.keys() - {CLASS_NAME, VERSION, _PIPELINE_CONFIG, _COMPONENTS}:
+        raise CorruptFileError(f"{path}: {min(unknown)} is not a key of {INDEX}")
+    config = parse_config(cls, {VERSION: index.get(VERSION), **index.get(_PIPELINE_CONFIG, {})}, path)
+    components = index.get(_COMPONENTS)
     if not isinstance(components, dict) or not all(name.isidentifier() for name in components):
         raise CorruptFileError(f"{path}: {_COMPONENTS} must map names to classes, found {components!r}")
     models = {}

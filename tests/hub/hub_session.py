@@ -1,0 +1,116 @@
+"""A process of its own: the real client against a server on 127.0.0.1; prints what happened as JSON.
+
+The client reads its settings from the environment when it is imported, so this cannot run inside the
+tests' process.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from hub_server import OWNER, Hub
+
+
+def main(home):
+    with Hub() as hub:
+        os.environ.update(
+            HF_ENDPOINT=hub.url,
+            HF_HOME=str(home / "hf"),
+            HF_HUB_DISABLE_TELEMETRY="1",
+            HF_HUB_DISABLE_XET="1",
+            HF_HUB_DISABLE_PROGRESS_BARS="1",
+        )
+        seen = online(hub, home)
+    # From here on there is no server.
+    seen.update(offline(home))
+    print(json.dumps(seen))  # noqa: T201
+
+
+def build(num_anchors):
+    from anchordiff.denoiser import InterpDenoiser, InterpDenoiserConfig
+    from anchordiff.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+    from anchordiff.nn.transformer import TransformerConfig
+    from anchordiff.pipeline import TwoStagePipeline
+
+    tiny = TransformerConfig(width=32, depth=1)
+    return TwoStagePipeline(
+        KeypointDiffusion(KeypointDiffusionConfig(num_keypoints=num_anchors, transformer=tiny)),
+        InterpDenoiser(InterpDenoiserConfig(transformer=tiny)),
+    )
+
+
+def load(source="lab/planner", **options):
+    from anchordiff.hub import from_pretrained
+
+    return from_pretrained(source, **options)
+
+
+def refusal(**options):
+    try:
+        load(**options)
+    except Exception as error:  # noqa: BLE001
+        return type(error).__name__
+    return "nothing"
+
+
+def same(a, b):
+    first, second = a.keypoints.state_dict(), b.keypoints.state_dict()
+    return all((first[name] == second[name]).all() for name in first)
+
+
+def online(hub, home):
+    from anchordiff.hub import push_to_hub
+    from anchordiff.pipeline import TwoStagePipeline
+
+    seen = {}
+    old, new, branch = build(5), build(6), build(7)
+    first = old.push_to_hub("lab/planner", token=OWNER, card="# A planner\n")
+    second = new.push_to_hub("lab/planner", token=OWNER)
+    branch.push_to_hub("lab/planner", token=OWNER, revision="trial")
+    branch.push_to_hub("lab/planner", token=OWNER, revision="trial")
+    push_to_hub(new.keypoints, "lab/stage", token=OWNER, private=True)
+    repository = hub.repositories["lab/planner"]
+    seen["files"] = sorted(repository.commits[second])
+    seen["commits"] = [len(repository.commits), first in repository.commits]
+    seen["card"] = repository.commits[second]["README.md"].decode()
+    hub.requests.clear()
+    loaded = TwoStagePipeline.from_pretrained("lab/planner")
+    asked = [
+        request for request in hub.requests if "/revision/" in request or request.endswith("lab/planner")
+    ]
+    seen["resolutions"] = len(asked)
+    resolved = {part.split("/")[4] for part in hub.requests if "/resolve/" in part}
+    seen["one_commit"] = resolved == {second}
+    seen["latest"] = [loaded.config.num_anchors, same(loaded, new)]
+    seen["by_commit"] = load(revision=first).config.num_anchors
+    seen["by_branch"] = load(revision="trial").config.num_anchors
+    seen["no_revision"] = refusal(revision="missing")
+    seen["no_repository"] = refusal(source="lab/nothing")
+    seen["no_token"] = refusal(source="lab/stage", token=False)
+    seen["stage"] = type(load("lab/stage", token=OWNER)).__name__
+    seen["part"] = load(subfolder="keypoints", cache_dir=home / "other").config.num_keypoints
+    seen["part_files"] = sorted(path.name for path in (home / "other").glob("*/snapshots/*/*"))
+    seen["not_cached"] = refusal(source="lab/stage", local_files_only=True, cache_dir=home / "third")
+    seen["unwritten"] = refusal_to_push(new)
+    return seen
+
+
+def refusal_to_push(pipe):
+    try:
+        pipe.push_to_hub("lab/planner", token=False)
+    except Exception as error:  # noqa: BLE001
+        return type(error).__name__
+    return "nothing"
+
+
+def offline(home):
+    return {
+        "offline": load(local_files_only=True).config.num_anchors,
+        "offline_branch": load(revision="trial", local_files_only=True).config.num_anchors,
+        "unreachable": load().config.num_anchors,
+    }
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

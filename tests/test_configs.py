@@ -1,0 +1,114 @@
+import json
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anchordiff.configs import config_from_json, config_to_json
+from anchordiff.denoiser import InterpDenoiserConfig
+from anchordiff.keypoints import KeypointDiffusionConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inner:
+    sizes: tuple[int, ...] = ()
+    pair: tuple[float, str] = (0.0, "")
+    kind: Literal["a", "b", 3] = "a"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outer:
+    count: int
+    rate: float = 0.0
+    wide: bool = False
+    name: str | None = None
+    number: int | float = 0
+    inner: Inner = field(default_factory=Inner)
+    others: tuple[Inner, ...] = ()
+    table: dict[str, tuple[int, int]] = field(default_factory=dict)
+    items: list[float] = field(default_factory=list)
+    maybe: Inner | None = None
+
+    def __post_init__(self):
+        if self.count < 0:
+            raise ValueError(f"count must not be negative, found {self.count}")
+
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+inners = st.builds(
+    Inner,
+    sizes=st.lists(st.integers(), max_size=3).map(tuple),
+    pair=st.tuples(finite, st.text(max_size=3)),
+    kind=st.sampled_from(["a", "b", 3]),
+)
+outers = st.builds(
+    Outer,
+    count=st.integers(min_value=0),
+    rate=finite,
+    wide=st.booleans(),
+    name=st.none() | st.text(max_size=3),
+    number=st.integers() | finite,
+    inner=inners,
+    others=st.lists(inners, max_size=2).map(tuple),
+    table=st.dictionaries(st.text(max_size=2), st.tuples(st.integers(), st.integers()), max_size=2),
+    items=st.lists(finite, max_size=2),
+    maybe=st.none() | inners,
+)
+
+
+@settings(max_examples=25)
+@given(outers)
+def test_round_trip_through_text(config):
+    text = json.dumps(config_to_json(config), allow_nan=False)
+    again = config_from_json(Outer, json.loads(text))
+    assert again == config
+    assert type(again.number) is type(config.number)
+
+
+@pytest.mark.parametrize("cls", [KeypointDiffusionConfig, InterpDenoiserConfig])
+def test_the_networks_configs(cls):
+    assert config_from_json(cls, json.loads(json.dumps(config_to_json(cls())))) == cls()
+
+
+def test_fields_left_out_take_their_defaults():
+    assert config_from_json(Outer, {"count": 3}) == Outer(count=3)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"count": 1, "rates": 2.0}, r"config.rates is not a field of Outer, which has: count, rate, "),
+        ({"count": 1, "inner": {"size": []}}, r"config.inner.size is not a field of Inner"),
+        ({"count": 1, "others": [{}, {"kind": "c"}]}, r"config.others\[1\].kind must be one of 'a', 'b', 3"),
+        ({"count": 1, "inner": {"kind": 3.0}}, r"config.inner.kind must be one of"),
+        ({"count": 1.0}, r"config.count must be int, found 1.0"),
+        ({"count": True}, r"config.count must be int, found True"),
+        ({"count": 1, "wide": 1}, r"config.wide must be bool, found 1"),
+        ({"count": 1, "rate": "1"}, r"config.rate must be float, found '1'"),
+        ({"count": 1, "inner": {"sizes": [1, "2"]}}, r"config.inner.sizes\[1\] must be int, found '2'"),
+        ({"count": 1, "inner": {"sizes": 3}}, r"config.inner.sizes must be tuple, found 3"),
+        ({"count": 1, "inner": {"pair": [1.0]}}, r"config.inner.pair must have 2 entries, found 1"),
+        ({"count": 1, "table": {"x": [1]}}, r"config.table.x must have 2 entries"),
+        ({"count": 1, "maybe": {"size": 1}}, r"config.maybe.size is not a field"),
+        ({"count": -1}, r"config is no Outer: count must not be negative, found -1"),
+        ({}, r"config is no Outer: .*'count'"),
+    ],
+)
+def test_what_does_not_fit_is_named(data, message):
+    with pytest.raises(ValueError, match=message):
+        config_from_json(Outer, data)
+
+
+def test_what_json_cannot_hold():
+    with pytest.raises(ValueError, match=r"config.rate must be finite, found nan"):
+        config_to_json(Outer(count=1, rate=float("nan")))
+    with pytest.raises(
+        ValueError, match=r"config.items\[0\] must be something that JSON can hold, found object"
+    ):
+        config_to_json(Outer(count=1, items=[object()]))
+    with pytest.raises(ValueError, match="config must be an instance of a dataclass"):
+        config_to_json(Outer)
+    with pytest.raises(ValueError, match="cls must be a dataclass"):
+        config_from_json(dict, {})
