@@ -4,6 +4,7 @@ Each objective is a frozen record of its settings that is called as `objective(m
 form that `anchordiff.training.train` takes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,11 +16,10 @@ from torch.nn import functional
 from anchordiff.anchors import AnchorSet
 from anchordiff.data import ParticleBatch
 from anchordiff.denoiser import InterpDenoiser
-from anchordiff.interpolation import interpolate
 from anchordiff.keypoints import KeypointDiffusion
 from anchordiff.masks import Ends, Even, MaskSampler, Nested, Random
 from anchordiff.nn.maze_encoder import MazeEncoding
-from anchordiff.samplers import FlowSampler
+from anchordiff.pipeline.refine import fill_in
 
 _FAR: Final = 60.0  # cells: longer distances are not told apart
 
@@ -81,9 +81,22 @@ class DenoiserObjective:
     distance_weight: float = 0.1
 
     def __call__(
-        self, model: InterpDenoiser, batch: ParticleBatch, generator: torch.Generator
+        self,
+        model: InterpDenoiser,
+        batch: ParticleBatch,
+        generator: torch.Generator,
+        *,
+        replace: Callable[[Tensor, AnchorSet], Tensor] | None = None,
     ) -> dict[str, Tensor]:
-        """Loss of one batch and its terms: `error`, `hinge`, and `distance` where the encoder plans."""
+        """Loss of one batch and its terms: `error`, `hinge`, and `distance` where the encoder plans.
+
+        Args:
+            model: stage 2.
+            batch: what to learn from.
+            generator: source of levels, anchors and noise.
+            replace: called as `replace(keypoints, anchors)` at the sparsest level; gives the keypoints to
+                start from instead (see `anchordiff.training.bootstrap`).
+        """
         config = model.config
         x_0 = batch.trajectory
         size, horizon = x_0.shape[:2]
@@ -95,7 +108,9 @@ class DenoiserObjective:
         masks = Nested(base, config.num_levels, config.growth).sample(size, horizon, generator=generator)
         anchors = AnchorSet.from_mask(masks[:, level])
         keypoints = self._disturb(anchors.gather(x_0), generator)
-        x_s = interpolate(keypoints, anchors)
+        if replace is not None and level == config.num_levels:
+            keypoints = replace(keypoints, anchors)
+        x_s = fill_in(keypoints, anchors)
         levels = torch.full((size,), level, device=x_0.device)
         encoding = model.encode(batch.condition)
         terms = model.loss(

@@ -1,0 +1,180 @@
+"""Scheduled sampling: stage 2 meets the keypoints that stage 1 makes, and not the expert's alone.
+
+Notation: p(n) is the probability, after n optimiser steps, that a trajectory's true keypoints z are replaced
+by keypoints ẑ that a frozen stage 1 draws for the same maze and anchors. What stage 2 is to estimate stays
+the true x_0.
+
+That target is biased, a known property of scheduled sampling (Bengio et al. 2015; Huszár 2015): ẑ is a draw
+of its own and x_0 was not made from it. As p grows, the best estimate under a squared error drifts from "the
+trajectory through these keypoints" to "the mean trajectory of this maze", so p is capped. The bias is worst
+where ẑ goes around a wall on the other side: the mean of both ways runs through the wall. Such draws are
+refused, see `Bootstrap.tolerance`.
+"""
+
+import math
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Final, NamedTuple, final
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from anchordiff.anchors import AnchorSet
+from anchordiff.data import ParticleBatch
+from anchordiff.denoiser import InterpDenoiser
+from anchordiff.keypoints import KeypointDiffusion
+from anchordiff.samplers import ElementNoise, FlowSampler
+from anchordiff.training.objectives import DenoiserObjective
+
+_SEED_RANGE: Final = 2**62
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bootstrap:
+    """How often, and which, generated keypoints replace true ones.
+
+    The probability climbs linearly from `start` to `end` over `warmup_steps` and never passes `cap`.
+
+    Attributes:
+        start: probability at step 0.
+        end: probability from step `warmup_steps` on.
+        warmup_steps: optimiser steps of the climb.
+        cap: the highest probability.
+        tolerance: largest distance of a generated keypoint to the true one, in cells. A trajectory with a
+            keypoint farther off keeps its true keypoints, since its target would be another way.
+        sampler_steps: Euler steps of stage 1.
+
+    Raises:
+        ValueError: if a value is out of its range.
+
+    Example:
+        >>> bootstrap = Bootstrap(start=0.1, end=0.9, warmup_steps=100)
+        >>> [bootstrap.probability(step) for step in (0, 25, 50, 1000)]
+        [0.1, 0.3, 0.5, 0.5]
+    """
+
+    start: float = 0.0
+    end: float = 0.5
+    warmup_steps: int = 2000
+    cap: float = 0.5
+    tolerance: float = 1.0
+    sampler_steps: int = 4
+
+    def __post_init__(self) -> None:
+        for name in ("start", "end", "cap"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], found {value}")
+        if self.start > self.end:
+            raise ValueError(f"start must not exceed end = {self.end}, found {self.start}")
+        if self.warmup_steps < 0:
+            raise ValueError(f"warmup_steps must not be negative, found {self.warmup_steps}")
+        if not self.tolerance > 0:
+            raise ValueError(f"tolerance must be positive, found {self.tolerance}")
+        if self.sampler_steps < 1:
+            raise ValueError(f"sampler_steps must be at least 1, found {self.sampler_steps}")
+
+    def probability(self, step: int) -> float:
+        """The probability for the optimiser step that follows `step` finished ones."""
+        progress = 1.0 if step >= self.warmup_steps else step / self.warmup_steps
+        return min(self.cap, math.fsum([(1 - progress) * self.start, progress * self.end]))
+
+
+class SteppedBatch(NamedTuple):
+    """A batch with its place in the run.
+
+    Attributes:
+        step: optimiser steps finished before it is used.
+        batch: the batch.
+    """
+
+    step: int
+    batch: ParticleBatch
+
+
+@final
+class ScheduledSampling:
+    """Loss of stage 2 with scheduled sampling: an objective called with `SteppedBatch`.
+
+    All it draws comes from the generator, and the probability from the step, so a resumed run stays exact.
+
+    Args:
+        objective: the loss of stage 2.
+        stage: stage 1. A frozen copy is used: the one given changes neither mode nor weights, gets no
+            gradients, and may go on training.
+        bootstrap: how often and which keypoints are replaced; only at the sparsest level, the one of
+            inference.
+
+    Raises:
+        ValueError: if `stage` holds weights that are not finite.
+
+    Example:
+        A training stream for it, from a data set:
+
+        >>> from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset
+        >>> from anchordiff.training import Slot
+        >>> dataset = ParticleMazeDataset(ParticleMazeConfig(horizon=16))
+        >>> def batches(slot):
+        ...     return SteppedBatch(slot.step, dataset.at(slot))
+        >>> step, batch = batches(Slot(step=3, batch_size=2))
+        >>> step, len(batch)
+        (3, 2)
+    """
+
+    def __init__(
+        self, objective: DenoiserObjective, stage: KeypointDiffusion, bootstrap: Bootstrap | None = None
+    ) -> None:
+        for name, value in stage.named_parameters():
+            if not bool(torch.isfinite(value).all()):
+                raise ValueError(f"stage must hold finite weights, found NaN or infinity in {name}")
+        self.objective = objective
+        self.bootstrap = bootstrap or Bootstrap()
+        self.stage = deepcopy(stage).eval().requires_grad_(requires_grad=False)
+
+    def __call__(
+        self, model: InterpDenoiser, stepped: SteppedBatch, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Loss of one batch and its terms: those of the objective, and `generated`.
+
+        `generated` is the share of trajectories whose keypoints were replaced.
+        """
+        step, batch = stepped
+        share = torch.zeros((), device=batch.trajectory.device)
+
+        def replace(keypoints: Tensor, anchors: AnchorSet) -> Tensor:
+            nonlocal share
+            chosen, drawn = self._draw(step, batch, anchors, generator)
+            share = chosen.float().mean()
+            return torch.where(chosen[:, None, None], drawn, keypoints)
+
+        terms = self.objective(model, batch, generator, replace=replace)
+        return terms | {"generated": share}
+
+    @torch.no_grad()
+    def _draw(
+        self, step: int, batch: ParticleBatch, anchors: AnchorSet, generator: torch.Generator
+    ) -> tuple[Bool[Tensor, " batch"], Float[Tensor, "batch K dim"]]:
+        """Which trajectories get generated keypoints, and these (the true ones elsewhere)."""
+        dim, device = batch.trajectory.shape[2], batch.trajectory.device
+        if self.stage.config.dim != dim:
+            raise ValueError(f"stage must have the trajectories' dim {dim}, found {self.stage.config.dim}")
+        truth = anchors.gather(batch.trajectory)
+        wanted = torch.rand(len(batch), generator=generator, device=device) < self.bootstrap.probability(step)
+        seeds = torch.randint(_SEED_RANGE, (len(batch),), generator=generator, device=device)
+        rows = wanted.nonzero()[:, 0]
+        if not len(rows):
+            return wanted, truth
+        # In full precision, as in a pipeline: stage 2 is to meet what it will meet.
+        with torch.autocast(device.type, enabled=False):
+            generated = self.stage.sample(
+                batch.condition[rows],
+                anchors[rows],
+                sampler=FlowSampler(self.bootstrap.sampler_steps),
+                noise=ElementNoise(seeds[rows])(0, truth[rows]),
+            )
+        distance = (generated - truth[rows])[..., :2].norm(dim=-1).amax(dim=1)
+        kept = distance <= self.bootstrap.tolerance  # false for NaN
+        chosen = torch.zeros_like(wanted).index_put((rows,), kept)
+        drawn = truth.index_put((rows,), torch.where(kept[:, None, None], generated, truth[rows]))
+        return chosen, drawn
