@@ -48,15 +48,23 @@ class BootstrapFlags:
 
         A new run copies the stage into its folder, so that a resumed one stays exact though the stage may
         have been trained on.
+
+        Raises:
+            ValueError: if the run to resume has no such copy.
         """
         if self.keypoints is None:
             return None
         kept = out / TRAINING / _FROZEN
-        if resume and has_run(out) and kept.exists():
+        if resume and has_run(out):
+            if not kept.exists():
+                raise ValueError(
+                    f"--resume needs the stage 1 that the run started with, found none in {kept}"
+                )
             stage = hub.from_pretrained(kept, KeypointDiffusion)
         else:
             stage = load_stage(self.keypoints, KeypointDiffusion)
-            hub.save_pretrained(stage, kept)
+            if not has_run(out):
+                hub.save_pretrained(stage, kept)
         return ScheduledSampling(objective, stage, self.schedule)
 
 

@@ -2,18 +2,23 @@
 
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import torch
 import tyro
 from torch import nn
 
 from anchordiff import hub
+from anchordiff.cli._bootstrap import has_run, take_weights
+from anchordiff.cli._stages import TRAINING, pick_device
 from anchordiff.data import ParticleBatch, ParticleMazeConfig, ParticleMazeDataset
-from anchordiff.training import Loss, RunOptions, TrainConfig, fit
+from anchordiff.training import Loss, RunOptions, Slot, TrainConfig, fit
+from anchordiff.training.bootstrap import ScheduledSampling, SteppedBatch
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -21,8 +26,8 @@ VALIDATION_SEED: Final = 0  # of the held-out stream; evaluation suites use othe
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunFlags:
-    """Flags that the training of both stages shares.
+class TrainCommand(ABC):
+    """Base of the two commands that train: the flags that they share.
 
     Attributes:
         out: folder of the run. The trained model lies in it; config, log and checkpoints in its `training/`.
@@ -31,6 +36,7 @@ class RunFlags:
         run: how the run is watched and kept.
         resume: go on with the run in `out`; where there is none yet, a new one starts.
         device: cpu, cuda, cuda:1, ...; by default a GPU where there is one.
+        init: folder of a trained model of the same kind, whose weights a new run starts from.
         threads: threads on the CPU; results repeat bit by bit for one and the same number.
         validate: held-out samples of an evaluation during training; 0 for none.
     """
@@ -41,6 +47,7 @@ class RunFlags:
     run: RunOptions = field(default_factory=RunOptions)
     resume: tyro.conf.FlagCreatePairsOff[bool] = False
     device: str | None = None
+    init: Path | None = None
     threads: int | None = None
     validate: int = 256
 
@@ -50,14 +57,19 @@ class RunFlags:
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"threads must be at least 1, found {self.threads}")
 
+    @abstractmethod
+    def execute(self) -> None:
+        """Train, or go on training."""
+
 
 def run_training(
-    flags: RunFlags,
+    flags: TrainCommand,
     build: Callable[[], Model],
     objective: Loss[Model, ParticleBatch],
     check: Callable[[Model, ParticleBatch], Mapping[str, float]],
     *,
     settings: Mapping[str, Any],
+    scheduled: ScheduledSampling | None = None,
 ) -> None:
     """Train a stage in the folder `flags.out` and leave the trained model there.
 
@@ -67,6 +79,7 @@ def run_training(
         objective: its loss.
         check: what else than the loss is measured on held-out samples.
         settings: what else decides the run; compared at a resume.
+        scheduled: the loss of training where that is not `objective`, which held-out samples are measured by.
     """
     if flags.threads is not None:
         torch.set_num_threads(flags.threads)
@@ -74,6 +87,10 @@ def run_training(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(flags.train.seed)
         model = build().to(device)
+    if flags.init is not None:
+        settings = {**settings, "init": str(flags.init)}
+        if not (flags.resume and has_run(flags.out)):
+            take_weights(model, flags.init)
     size = sum(p.numel() for p in model.parameters())
     sys.stdout.write(f"training {size / 1e6:.2f} M parameters on {device} in {flags.out}\n")
     evaluate = None
@@ -87,12 +104,18 @@ def run_training(
             values = {"loss": terms} if isinstance(terms, torch.Tensor) else terms
             return {name: float(value) for name, value in values.items()} | dict(check(model, batch))
 
+    dataset = ParticleMazeDataset(flags.data, geodesic=True)
+    batches: Callable[[Slot], Any] = dataset.at
+    loss: Loss[Model, Any] = objective
+    if scheduled is not None:
+        scheduled.stage.to(device)
+        batches, loss = partial(_stepped, dataset), cast("Loss[Model, Any]", scheduled)
     result = fit(
         model,
-        ParticleMazeDataset(flags.data, geodesic=True).at,
-        objective,
+        batches,
+        loss,
         flags.train,
-        flags.out / "training",
+        flags.out / TRAINING,
         resume=flags.resume,
         settings={**settings, "data": asdict(flags.data)},
         evaluate=evaluate,
@@ -117,12 +140,12 @@ def check_agreement(data: ParticleMazeConfig, *, horizon: int, dim: int) -> None
             raise ValueError(f"--model.{name} must equal --data.{name}, found {of_model} and {of_data}")
 
 
+def _stepped(dataset: ParticleMazeDataset, slot: Slot) -> SteppedBatch:
+    return SteppedBatch(slot.step, dataset.at(slot))
+
+
 def _device(name: str | None) -> torch.device:
-    if name is not None:
-        try:
-            return torch.device(name)
-        except RuntimeError as error:
-            raise ValueError(f"device must be cpu, cuda or cuda:N, found {name!r}") from error
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    """The named device; by default this process's GPU among those of a `torchrun`, or the CPU."""
+    if name is None and torch.cuda.is_available():
+        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    return pick_device(name)

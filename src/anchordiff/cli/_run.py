@@ -1,7 +1,9 @@
 """From words to a command that runs, and from errors to one line and an exit code."""
 
+import io
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from importlib import import_module
 from typing import Protocol
 
@@ -21,9 +23,9 @@ def run_command(name: str, module: str, cls: str, words: Sequence[str]) -> int:
     """Parse the flags of the command `name`, execute it, and return the exit code."""
     try:
         command_class: type[Command] = getattr(import_module(module), cls)
-        tyro.cli(command_class, prog=f"anchordiff {name}", args=list(words)).execute()
-    except SystemExit as stop:  # how the parser ends after --help (0) and after wrong flags (2)
-        return stop.code if isinstance(stop.code, int) else 2
+        command = _parse(name, command_class, words)
+        if command is not None:
+            command.execute()
     except ValueError as error:
         return _complain(name, error, code=2)
     except (AnchorDiffError, OSError) as error:
@@ -31,6 +33,39 @@ def run_command(name: str, module: str, cls: str, words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _complain(name, "interrupted", code=130)
     return 0
+
+
+def _parse(name: str, command_class: type[Command], words: Sequence[str]) -> Command | None:
+    """The command that the words mean; none where they ask for help, which is printed.
+
+    Raises:
+        ValueError: if a flag is wrong.
+    """
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            return tyro.cli(command_class, prog=f"anchordiff {name}", args=list(words))
+    except SystemExit as stop:
+        if stop.code:
+            raise ValueError(one_line(said.getvalue())) from None
+        return None
+
+
+def one_line(box: str) -> str:
+    r"""What the parser's box of several lines says first, and the first flag that it suggests.
+
+    Example:
+        >>> one_line("╭─ Title ──╮\n│ Unrecognized │\n│ options: --a │\n│ ──── │\n│ Run --help │\n╰────╯")
+        'Unrecognized options: --a'
+    """
+    lines = [line.strip("│ ") for line in box.splitlines()[1:-1]]
+    rules = [place for place, line in enumerate(lines) if line and not line.strip("─")]
+    if not rules:
+        return box.strip()
+    first, rest = lines[: rules[0]], lines[rules[0] :]
+    similar = next((line.split()[0] for line in rest if line.startswith("--")), None)
+    known = similar is None or any(similar in line for line in first)
+    return " ".join(first) + ("" if known else f" (perhaps {similar}?)")
 
 
 def _complain(name: str, error: Exception | str, *, code: int) -> int:

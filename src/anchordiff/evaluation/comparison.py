@@ -164,9 +164,10 @@ class _Runner:
     def run(self, method: Method, advance: Callable[[], object]) -> MethodResult:
         parts: list[dict[str, Tensor]] = []
         seconds = 0.0
+        # One generator for all batches: the pipeline's noise then does not depend on their size.
+        generator = torch.Generator(self.device).manual_seed(self.seed)
         for first in range(0, self.size, self.batch_size):
             batch = self.load(range(first, min(first + self.batch_size, self.size)))
-            generator = torch.Generator(self.device).manual_seed(self.seed + first)
             if first == 0:
                 method(batch[:1], torch.Generator(self.device).manual_seed(0))
             attempt, taken = self._time(method, batch, generator)

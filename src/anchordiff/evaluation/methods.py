@@ -1,7 +1,7 @@
 """The methods that an evaluation compares: each makes one trajectory a condition."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from einops import rearrange
@@ -34,6 +34,7 @@ class Attempt:
     candidates: Float[Tensor, "batch candidates horizon dim"] | None = None
 
 
+@runtime_checkable
 class Method(Protocol):
     """A way to make trajectories for a batch."""
 

@@ -140,8 +140,8 @@ def _row(result: MethodResult) -> tuple[str, ...]:
         _show(values["length_ratio_median"], "{:.3f}"),
         _show(smoothness, "{:.5f}"),
         _show(diversity, "{:.2f}"),
-        _show(result.seconds_alone, "{:.1f}", scale=1000),
-        _show(result.seconds_batched, "{:.2f}", scale=1000),
+        _show(result.seconds_alone, "{:.1f}", scale=1000.0),
+        _show(result.seconds_batched, "{:.2f}", scale=1000.0),
     )
 
 
