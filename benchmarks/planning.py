@@ -1,0 +1,226 @@
+"""How long one plan takes, against a diffusion over whole trajectories; ratios from interleaved runs.
+
+    python benchmarks/planning.py --json runs/benchmarks/planning.json
+
+One plan is `generate` with one sample a condition: encode the maze, all sampler steps over K keypoints, one pass
+over all steps. The peer is diffusers' `UNet1DModel` at Diffuser's size (3.68 M parameters) with its DDPM scheduler
+(256 steps) and its DDIM scheduler (20 steps). Both are measured as they are (eager), then both under
+`torch.compile`.
+
+Where a peer's whole loop would take longer than a second, a part of its steps is timed and the time scaled to all of
+them, since each step does the same work; the table says from how many. Weights play no part in the peer's speed, so
+they are random.
+"""
+
+import math
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import tyro
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+
+from _peers import Peer, diffuser_unet, make_peers
+from _timing import Row, format_table, interleaved_medians, write_json
+from anchordiff import (
+    InterpDenoiser,
+    InterpDenoiserConfig,
+    KeypointDiffusion,
+    KeypointDiffusionConfig,
+    TwoStagePipeline,
+)
+from anchordiff.conditions import MazeCondition
+from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset
+
+Mode = Literal["eager", "compiled"]
+ASKED = {"DDPM": 100.0, "DDIM": 10.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Time one plan against diffusion over whole trajectories.
+
+    Attributes:
+        pipeline: bundled name, folder or Hub id; "random" for default networks without training.
+        horizons: steps of a trajectory.
+        batches: conditions planned for at once.
+        modes: as they are, or under torch.compile.
+        device: cpu or cuda; by default a GPU where there is one.
+        threads: threads on the CPU; by default torch's.
+        limit: seconds after which no further round of a row is begun.
+        json: file for times and ratios.
+    """
+
+    pipeline: str = "particle-maze"
+    horizons: tuple[int, ...] = (64, 128, 384)
+    batches: tuple[int, ...] = (1, 64)
+    modes: tuple[Mode, ...] = ("eager", "compiled")
+    device: str | None = None
+    threads: int | None = None
+    limit: float = 20.0
+    json: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What all rows share: networks on a device, and the peak of that device."""
+
+    pipeline: TwoStagePipeline
+    unet: nn.Module
+    device: torch.device
+    peak: float
+    limit: float
+
+    def row(self, mode: Mode, horizon: int, batch: int) -> Row:
+        """Time one plan and both peers."""
+        pipeline, network = self.pipeline, self.unet
+        if mode == "compiled":
+            torch.compiler.reset()
+            pipeline, network = compiled(pipeline), torch.compile(network, dynamic=False)
+        condition = ParticleMazeDataset(ParticleMazeConfig(split="held_out")).batch(range(batch)).condition
+        condition = condition.to(self.device)
+        dim = pipeline.keypoints.config.dim
+        ends = [end.repeat(1, dim // 2) / 20 - 0.5 for end in (condition.start, condition.goal)]
+        generator = torch.Generator(self.device).manual_seed(0)
+
+        def plan() -> None:
+            pipeline.generate(condition, horizon=horizon, generator=generator)
+
+        works, scales, names = {"anchordiff": self.waited(plan)}, {"anchordiff": 1.0}, {}
+        for peer in make_peers(network, *ends, horizon=horizon):
+            timed = self.steps_to_time(peer)
+            name = peer.name if timed == peer.steps else f"{peer.name} (scaled from {timed})"
+            works[name] = self.waited(lambda peer=peer, timed=timed: peer.run(timed))
+            scales[name] = peer.steps / timed
+            names[name] = next(least for key, least in ASKED.items() if key in peer.name)
+        medians = interleaved_medians(works, seconds=0.05, limit=self.limit)
+        times = {name: seconds * scales[name] for name, seconds in medians.items()}
+        own = times.pop("anchordiff")
+        work = count_flops(self.pipeline, condition, horizon)
+        return Row(
+            work=f"{mode}, horizon {horizon}, batch {batch}",
+            seconds=own,
+            peers=times,
+            targets=names,
+            note=f"{work / 1e9:.3g} GFLOP, {work / own / self.peak:.1%} of the matmul peak",
+        )
+
+    def waited(self, work: Callable[[], object]) -> Callable[[], None]:
+        """The work with all its kernels finished."""
+
+        def run() -> None:
+            work()
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+
+        return run
+
+    def steps_to_time(self, peer: Peer) -> int:
+        """As many steps as fit into about a second, at least two."""
+        one = self.waited(lambda: peer.run(1))
+        one()
+        began = time.perf_counter()
+        one()
+        fitting = int(1.0 / (time.perf_counter() - began))
+        return min(peer.steps, max(2, fitting))
+
+
+def load_pipeline(source: str) -> TwoStagePipeline:
+    """The named pipeline, or one with the default configs and its first weights."""
+    if source != "random":
+        return TwoStagePipeline.from_pretrained(source)
+    return TwoStagePipeline(
+        KeypointDiffusion(KeypointDiffusionConfig()), InterpDenoiser(InterpDenoiserConfig())
+    )
+
+
+def compiled(pipeline: TwoStagePipeline) -> TwoStagePipeline:
+    """A copy whose encoders, sampler steps and refining pass are compiled."""
+    pipeline = deepcopy(pipeline)
+    parts: tuple[tuple[Any, str], ...] = (
+        (pipeline.keypoints, "_denoise"),
+        (pipeline.denoiser, "_estimates"),
+        (pipeline.keypoints.encoder, "forward"),
+        (pipeline.denoiser.encoder, "forward"),
+    )
+    for owner, name in parts:
+        setattr(owner, name, torch.compile(getattr(owner, name), dynamic=False))
+    return pipeline
+
+
+def has_compiler() -> bool:
+    """Whether torch.compile finds a C++ compiler."""
+    return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++"))
+
+
+def matmul_peak(device: torch.device) -> float:
+    """FLOP/s of a large float32 matrix product, the best of several."""
+    size = 8192 if device.type == "cuda" else 2048
+    a, b = (torch.randn(size, size, device=device) for _ in range(2))
+    best = math.inf
+    for _ in range(8):
+        began = time.perf_counter()
+        torch.mm(a, b)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        best = min(best, time.perf_counter() - began)
+    return 2 * size**3 / best
+
+
+def _attention_flops(query: Any, key: Any, value: Any, *_: Any, out_shape: Any = None, **__: Any) -> int:  # noqa: ANN401
+    return sdpa_flop_count(query, key, value)
+
+
+def count_flops(pipeline: TwoStagePipeline, condition: MazeCondition, horizon: int) -> int:
+    """Floating-point operations of the matrix products and convolutions of one plan."""
+    on_cpu = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops}
+    with FlopCounterMode(display=False, custom_mapping=on_cpu) as counter:
+        pipeline.generate(condition, horizon=horizon)
+    return counter.get_total_flops()
+
+
+def millions(*networks: nn.Module) -> str:
+    """Number of parameters."""
+    return f"{sum(p.numel() for network in networks for p in network.parameters()) / 1e6:.2f} M"
+
+
+def main(options: Options) -> None:
+    """Run all rows, print the table, write the file."""
+    device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    pipeline = load_pipeline(options.pipeline).to(device)
+    unet = diffuser_unet(pipeline.keypoints.config.dim).to(device).eval()
+    peak = matmul_peak(device)
+    bench = Bench(pipeline=pipeline, unet=unet, device=device, peak=peak, limit=options.limit)
+    machine = {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
+        "threads": str(torch.get_num_threads()),
+        "torch": torch.__version__,
+        "matmul peak": f"{peak / 1e9:.0f} GFLOP/s (float32)",
+        "pipeline": options.pipeline,
+        "parameters": millions(*pipeline.components.values()),
+        "peer's parameters": millions(unet),
+    }
+    print("".join(f"{name}: {value}\n" for name, value in machine.items()))
+    rows = []
+    for mode in options.modes:
+        if mode == "compiled" and not has_compiler():
+            print("compiled: left out, since torch.compile needs a C++ compiler and found none\n")
+            continue
+        rows += [bench.row(mode, horizon, batch) for horizon in options.horizons for batch in options.batches]
+    print(format_table(rows))
+    if options.json is not None:
+        write_json(rows, options.json, machine=machine)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))
