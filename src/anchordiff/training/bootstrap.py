@@ -49,9 +49,9 @@ class Bootstrap:
         ValueError: if a value is out of its range.
 
     Example:
-        >>> bootstrap = Bootstrap(start=0.1, end=0.9, warmup_steps=100)
+        >>> bootstrap = Bootstrap(end=0.8, warmup_steps=100)
         >>> [bootstrap.probability(step) for step in (0, 25, 50, 1000)]
-        [0.1, 0.3, 0.5, 0.5]
+        [0.0, 0.2, 0.4, 0.5]
     """
 
     start: float = 0.0
