@@ -136,9 +136,9 @@ def _push_both(
 ) -> tuple[np.uint64, np.uint64]:
     """Push the neighbours on either side of a cell; returns the new tops of the two stacks.
 
-    Nothing branches on walls, which nothing could predict: each neighbour is written to the top of a stack and
-    counted if it belongs there. The one on the target's side is no closer if the target is in the same row
-    (column).
+    Nothing branches on walls, which could not be predicted: each neighbour is written to the top of a stack
+    and counted if it belongs there. The one on the target's side is no closer if the target is in the same
+    row (column).
     """
     towards = entry + step
     other = towards >> np.uint64(32)

@@ -1,12 +1,13 @@
 """Shortest 8-connected paths: A* over integer buckets.
 
-A straight step costs 5741 and a diagonal one 8119 (a convergent of the square root of two: paths of fewer than
-two thousand diagonal steps are ordered as by their exact lengths). With the octile distance as heuristic, a
-step raises f = g + h by one of 0, 3363, 4756, 8119, 11482 or 16238. Hence every queued f lies within 16384 of
-the current one, and f modulo 2**14 names its bucket. Only that residue is stored, so no path is too long.
+A straight step costs 5741 and a diagonal one 8119 (a convergent of the square root of two: paths of fewer
+than two thousand diagonal steps are ordered as by their exact lengths). With the octile distance as
+heuristic, a step raises f = g + h by one of 0, 3363, 4756, 8119, 11482 or 16238. Hence every queued f lies
+within 16384 of the current one, and f modulo 2**14 names its bucket. Only that residue is stored, so no
+path is too long.
 
-By how much a step raises f depends on its two cells alone, and f never falls; so the rises by which one cell
-is queued again and again fall strictly, and a cell is queued at most six times.
+By how much a step raises f depends on its two cells alone, and f never falls; so the rises by which one
+cell is queued again and again fall strictly, and a cell is queued at most six times.
 """
 
 import numpy as np
@@ -24,8 +25,8 @@ _KEY = _NUM_BUCKETS - 1
 _NUM_WORDS = _NUM_BUCKETS // 64
 _PUSHES_PER_CELL = 6
 
-# What is known of a cell is one int16. A queued cell has its bucket (0 ... 16383), a cell that is done the same
-# minus 32768. Compared as `_better` does, walls and done cells are below every rise and unseen ones above.
+# What is known of a cell is one int16. A queued cell has its bucket (0 ... 16383), a cell that is done has
+# the same minus 32768. As `_better` compares, walls and done cells are below every rise, unseen cells above.
 _UNSEEN = 1 << 14
 _WALL = -1
 _DONE = 1 << 15
@@ -41,8 +42,8 @@ def _octile(row: int, col: int) -> int:
 def _rises_of_steps() -> Int16[np.ndarray, " rises"]:
     """By how much each of the eight steps raises f, for each of 45 kinds of offset to the target.
 
-    The kind is given by the signs of the offset in rows and in columns, and by how much the one is larger than
-    the other in absolute value: by -2 or less, -1, 0, 1, 2 or more.
+    The kind is given by the signs of the offset in rows and in columns, and by how much the one is larger
+    than the other in absolute value: by -2 or less, -1, 0, 1, 2 or more.
     """
     rises = np.zeros((3, 3, 5, 8), np.int16)
     for row in range(-4, 5):
@@ -152,8 +153,7 @@ def _octile_path(
 
         off_row = np.int64(row) - (start_row + 1)
         off_col = np.int64(col) - (start_col + 1)
-        longer = abs(off_row) - abs(off_col)
-        longer = 2 if longer > 2 else (-2 if longer < -2 else longer)
+        longer = max(np.int64(-2), min(np.int64(2), abs(off_row) - abs(off_col)))
         side = (
             (np.int64(off_row > 0) - np.int64(off_row < 0)) * 3
             + np.int64(off_col > 0)
@@ -161,7 +161,7 @@ def _octile_path(
         )
         kind = np.uint64(8 * (5 * (side + 4) + longer + 2))
 
-        # Which neighbours are reached better than before, as bits; without branches, which nothing could predict.
+        # Which neighbours are reached better than before, as bits: branches could not be predicted.
         now = np.int64(bucket)
         up, down, left, right = (
             known[index - width],

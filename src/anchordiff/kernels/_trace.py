@@ -1,8 +1,8 @@
 """How a grid search remembers its steps, and how a path is read from that.
 
 A step is a number: up, down, left, right, then the diagonals up-left, up-right, down-left, down-right. The
-searches run from the goal to the start and store in each cell the step by which they came, shifted left by one
-bit (the lowest bit is free for other use). Following the steps backwards from the start gives the path in
+searches run from the goal to the start and store in each cell the step by which they came, shifted left by
+one bit (the lowest bit is free for other use). Following the steps backwards from the start gives the path in
 walking order.
 """
 

@@ -94,7 +94,7 @@ def _weighted_path(
     goal = goal_row * cols + goal_col
     cost[start] = 0.0
     keys[start] = 0.0
-    came_from[start] = -1
+    came_from[start] = 0
     heap[0] = start
     slots[start] = 0
     size = 1
@@ -142,15 +142,14 @@ def _weighted_path(
             _sift_up(heap, slots, keys, slots[other])
     if cost[goal] == np.inf:
         return 0
-    length = 0
+    length = 1
     cell = goal
-    while True:
-        out_cells[length, 0] = cell // cols
-        out_cells[length, 1] = cell % cols
+    while cell != start:
+        cell -= ROW_STEPS[came_from[cell]] * cols + COL_STEPS[came_from[cell]]
         length += 1
-        if cell == start:
-            break
-        direction = came_from[cell]
-        cell -= ROW_STEPS[direction] * cols + COL_STEPS[direction]
-    out_cells[:length] = out_cells[:length][::-1].copy()
+    cell = goal
+    for place in range(length - 1, -1, -1):
+        out_cells[place, 0] = cell // cols
+        out_cells[place, 1] = cell % cols
+        cell -= ROW_STEPS[came_from[cell]] * cols + COL_STEPS[came_from[cell]]
     return length

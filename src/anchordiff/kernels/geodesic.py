@@ -132,7 +132,8 @@ def distance_field(
            [ 0., inf,  4.]], dtype=float32)
     """
     walls = check_walls(walls, ndim=2)
-    fields = distance_fields(walls[None], np.asarray(source)[None], connectivity=connectivity)
+    sources = check_cells("source", np.asarray(source)[None], 1, walls.shape)
+    fields = distance_fields(walls[None], sources, connectivity=connectivity)
     return fields.reshape(walls.shape)
 
 

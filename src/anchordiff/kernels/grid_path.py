@@ -1,8 +1,9 @@
 """Shortest paths on a grid: single ones and batches, 4- and 8-connected.
 
-Notation: `walls` is True where blocked; a cell is (row, col); everything outside the grid is wall. A straight
-step is 1 long and a diagonal step sqrt(2); a diagonal step needs both cells beside it free (no corner cutting).
-All paths are optimal. For use inside other kernels there is `_octile_path` (see `anchordiff.kernels._astar8`).
+Notation: `walls` is True where blocked; a cell is (row, col); everything outside the grid is wall. A
+straight step is 1 long and a diagonal step sqrt(2); a diagonal step needs both cells beside it free (no
+corner cutting). All paths are optimal. For use inside other kernels there is `_octile_path` in
+`anchordiff.kernels._astar8`.
 """
 
 import math
@@ -16,8 +17,6 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from anchordiff.kernels._astar4 import _manhattan_path, _manhattan_workspace_size
-from anchordiff.kernels._astar8 import _octile_path, _octile_workspace_size
 from anchordiff.kernels._grid_checks import (
     check_cells,
     check_connectivity,
@@ -25,12 +24,15 @@ from anchordiff.kernels._grid_checks import (
     check_walls,
     chunks,
 )
-from anchordiff.kernels._jit import kernel
-from anchordiff.kernels._weighted import _weighted_path
+from anchordiff.kernels._path_batch import (
+    OUTSIDE_START,
+    TOO_SMALL,
+    find_path_checked,
+    find_paths,
+    workspace_size,
+)
 
-_OUTSIDE_START = -1
-_OUTSIDE_GOAL = -2
-_TOO_SMALL = -3
+_BOOL = np.dtype(np.bool_)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,83 +67,17 @@ class _Workspace(threading.local):
         self.cells = np.empty((0, 2), np.int32)
         self.memory = np.empty(0, np.int32)
 
-    def grow(self, rows: int, cols: int) -> None:
-        """Make room for the searches on a grid."""
-        self.cells = np.empty((rows * cols, 2), np.int32)
-        size = max(_octile_workspace_size(rows, cols), _manhattan_workspace_size(rows, cols))
-        self.memory = np.empty(size, np.int32)
+    def grow(self, grid: tuple[int, ...], connectivity: int) -> None:
+        """Make room for a search on a grid."""
+        rows, cols = grid
+        if len(self.cells) < rows * cols:
+            self.cells = np.empty((rows * cols, 2), np.int32)
+        size = workspace_size(rows, cols, connectivity)
+        if len(self.memory) < size:
+            self.memory = np.empty(size, np.int32)
 
 
 _workspace = _Workspace()
-
-
-@kernel()
-def _single(
-    walls: Bool[np.ndarray, "rows cols"],
-    start_row: int,
-    start_col: int,
-    goal_row: int,
-    goal_col: int,
-    connectivity: int,
-    out_cells: Int[np.ndarray, "room 2"],
-    workspace: Int[np.ndarray, " size"],
-) -> int:
-    """Check the arguments and search one path; a negative number says what is wrong."""
-    rows, cols = walls.shape
-    if start_row < 0 or start_row >= rows or start_col < 0 or start_col >= cols:
-        return _OUTSIDE_START
-    if goal_row < 0 or goal_row >= rows or goal_col < 0 or goal_col >= cols:
-        return _OUTSIDE_GOAL
-    if len(out_cells) < rows * cols:
-        return _TOO_SMALL
-    if connectivity == 8:
-        if len(workspace) < _octile_workspace_size(rows, cols):
-            return _TOO_SMALL
-        return _octile_path(walls, start_row, start_col, goal_row, goal_col, out_cells, workspace)
-    if len(workspace) < _manhattan_workspace_size(rows, cols):
-        return _TOO_SMALL
-    return _manhattan_path(walls, start_row, start_col, goal_row, goal_col, out_cells, workspace)
-
-
-@kernel()
-def _batch(
-    walls: Bool[np.ndarray, "items rows cols"],
-    starts: Int[np.ndarray, "batch 2"],
-    goals: Int[np.ndarray, "batch 2"],
-    connectivity: int,
-    cell_cost: Float[np.ndarray, "costs rows cols"],
-    out_offsets: Int[np.ndarray, " batch+1"],
-) -> Int[np.ndarray, "total 2"]:
-    """Search the path of each item; walls and cell_cost of batch size 1 are shared."""
-    batch = len(starts)
-    rows, cols = walls.shape[1:]
-    if connectivity == 8:
-        workspace = np.empty(_octile_workspace_size(rows, cols), np.int32)
-    else:
-        workspace = np.empty(_manhattan_workspace_size(rows, cols), np.int32)
-    room = rows * cols
-    cells = np.empty((room + batch * (rows + cols), 2), np.int32)
-    total = 0
-    out_offsets[0] = 0
-    for item in range(batch):
-        if len(cells) - total < room:
-            wider = np.empty((2 * len(cells), 2), np.int32)
-            wider[:total] = cells[:total]
-            cells = wider
-        grid = walls[item % len(walls)]
-        start_row, start_col = starts[item, 0], starts[item, 1]
-        goal_row, goal_col = goals[item, 0], goals[item, 1]
-        out = cells[total:]
-        if len(cell_cost) > 0:
-            cost = cell_cost[item % len(cell_cost)]
-            length = _weighted_path(grid, cost, start_row, start_col, goal_row, goal_col, connectivity, out)
-        elif connectivity == 8:
-            length = _octile_path(grid, start_row, start_col, goal_row, goal_col, out, workspace)
-        else:
-            length = _manhattan_path(grid, start_row, start_col, goal_row, goal_col, out, workspace)
-        total += length
-        out_offsets[item + 1] = total
-    return cells[:total]
 
 
 def shortest_path(
@@ -174,39 +110,39 @@ def shortest_path(
     >>> shortest_path(walls, (0, 0), (0, 2)).tolist()
     [[0, 0], [1, 0], [1, 1], [1, 2], [0, 2]]
     """
-    if cell_cost is not None:
-        ends = np.array([start]), np.array([goal])
-        paths = shortest_paths(walls[None], *ends, connectivity=connectivity, cell_cost=cell_cost)
-        return paths[0] if len(paths[0]) else None
+    if connectivity not in (4, 8):
+        check_connectivity(connectivity)
+    # The checks are as few as can be: a path through a small maze takes about as long as they do.
     if (
-        walls.__class__ is not np.ndarray
-        or walls.dtype.char != "?"
+        not isinstance(walls, np.ndarray)
+        or walls.dtype is not _BOOL
         or walls.ndim != 2
         or not walls.flags.c_contiguous
     ):
         walls = check_walls(walls, ndim=2)
-    if connectivity not in (4, 8):
-        check_connectivity(connectivity)
     start_row, start_col = start
     goal_row, goal_col = goal
-    ends_ = (
-        operator.index(start_row),
-        operator.index(start_col),
-        operator.index(goal_row),
-        operator.index(goal_col),
+    if not start_row.__class__ is start_col.__class__ is goal_row.__class__ is goal_col.__class__ is int:
+        start_row, start_col = map(operator.index, start)
+        goal_row, goal_col = map(operator.index, goal)
+    if cell_cost is not None:
+        ends = np.array([[start_row, start_col]]), np.array([[goal_row, goal_col]])
+        path = shortest_paths(walls, *ends, connectivity=connectivity, cell_cost=cell_cost)[0]
+        return path if len(path) else None
+    space = _workspace
+    length = find_path_checked(
+        walls, start_row, start_col, goal_row, goal_col, connectivity, space.cells, space.memory
     )
-    workspace = _workspace
-    length = _single(walls, *ends_, connectivity, workspace.cells, workspace.memory)
+    if length == TOO_SMALL:
+        walls = check_walls(walls, ndim=2)
+        space.grow(walls.shape, connectivity)
+        return shortest_path(walls, start, goal, connectivity=connectivity)
     if length < 0:
-        if length != _TOO_SMALL:
-            name, cell = ("start", ends_[:2]) if length == _OUTSIDE_START else ("goal", ends_[2:])
-            raise ValueError(
-                f"{name} must lie in the grid of {walls.shape[0]} x {walls.shape[1]} cells, found {cell}"
-            )
-        check_walls(walls, ndim=2)
-        workspace.grow(*walls.shape)
-        length = _single(walls, *ends_, connectivity, workspace.cells, workspace.memory)
-    return workspace.cells[:length].copy() if length else None
+        name, cell = ("start", start) if length == OUTSIDE_START else ("goal", goal)
+        row, col = cell
+        rows, cols = walls.shape
+        raise ValueError(f"{name} must lie in the grid of {rows} x {cols} cells, found ({row}, {col})")
+    return space.cells[:length].copy() if length else None
 
 
 def shortest_paths(
@@ -239,9 +175,7 @@ def shortest_paths(
     batch = len(starts)
     walls = check_walls(walls if np.ndim(walls) == 3 else walls[None], ndim=3)
     if len(walls) not in (1, batch):
-        raise ValueError(
-            f"walls must hold one grid for each of the {batch} starts or one for all, found {len(walls)}"
-        )
+        raise ValueError(f"walls must hold one grid a start ({batch}) or one for all, found {len(walls)}")
     starts = check_cells("starts", starts, batch, walls.shape[1:])
     goals = check_cells("goals", goals, batch, walls.shape[1:])
     check_connectivity(connectivity)
@@ -251,7 +185,7 @@ def shortest_paths(
         offsets = np.empty(part.stop - part.start + 1, np.int64)
         grids = walls if len(walls) < 2 else walls[part]
         extra = costs if len(costs) < 2 else costs[part]
-        return _batch(grids, starts[part], goals[part], connectivity, extra, offsets), offsets
+        return find_paths(grids, starts[part], goals[part], connectivity, extra, offsets), offsets
 
     parts = chunks(batch, check_threads(threads))
     if len(parts) == 1:
@@ -269,7 +203,7 @@ def shortest_paths(
 def _check_costs(
     cell_cost: Float[np.ndarray, "..."] | None, grid: tuple[int, ...], batch: int
 ) -> Float[np.ndarray, "..."]:
-    """Return the costs of entering cells as contiguous float64 with a batch axis (of length 1 if shared, 0 if there are none)."""
+    """Return the costs as contiguous float64 with a batch axis: length 1 if shared, 0 if there are none."""
     if cell_cost is None:
         return np.zeros((0, 1, 1))
     costs = np.asarray(cell_cost)
