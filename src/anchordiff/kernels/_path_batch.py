@@ -88,7 +88,9 @@ def find_paths(
     for item in range(batch):
         if len(cells) - total < room:
             wider = np.empty((2 * len(cells), 2), np.int32)
-            wider[:total] = cells[:total]
+            for place in range(total):
+                wider[place, 0] = cells[place, 0]
+                wider[place, 1] = cells[place, 1]
             cells = wider
         grid = walls[item if len(walls) > 1 else 0]
         start_row, start_col = starts[item, 0], starts[item, 1]
