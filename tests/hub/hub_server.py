@@ -8,8 +8,6 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
-OWNER = "hf_owner_token"
-
 
 class Repository:
     """Commits and branches; a commit is all its files."""
@@ -33,9 +31,10 @@ class Repository:
 
 
 class Hub:
-    """The server; `with Hub() as hub` runs it on a free port."""
+    """The server on a free port of this machine; `owner` is the token of who may write and see all."""
 
-    def __init__(self):
+    def __init__(self, *, owner):
+        self.owner = owner
         self.repositories = {}
         self.requests = []
         hub = self
@@ -73,12 +72,15 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
 
+    @property
+    def _is_owner(self):
+        return self.headers.get("Authorization") == f"Bearer {self.server_hub.owner}"
+
     def _repository(self, name):
         """A repository that the caller may see, or None after the answer has been sent."""
         found = self.server_hub.repositories.get(name)
-        owner = self.headers.get("Authorization") == f"Bearer {OWNER}"
-        if found is None or (found.private and not owner):
-            self._answer(401 if not owner else 404, {"error": "none"}, X_Error_Code="RepoNotFound")
+        if found is None or (found.private and not self._is_owner):
+            self._answer(404 if self._is_owner else 401, {"error": "none"}, X_Error_Code="RepoNotFound")
             return None
         return found
 
@@ -107,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def do_POST(self):
-        if self.headers.get("Authorization") != f"Bearer {OWNER}":
+        if not self._is_owner:
             self._body()
             self._answer(401, {"error": "no token"})
             return

@@ -9,11 +9,14 @@ import os
 import sys
 from pathlib import Path
 
-from hub_server import OWNER, Hub
+OWNER = "hf_owner_token"
 
 
 def main(home):
-    with Hub() as hub:
+    # Beside this script, hence found when it runs and not when it is collected.
+    from hub_server import Hub
+
+    with Hub(owner=OWNER) as hub:
         os.environ.update(
             HF_ENDPOINT=hub.url,
             HF_HOME=str(home / "hf"),

@@ -108,7 +108,7 @@ def test_a_misspelt_option_is_a_type_error(untouched, condition, unchecked):
 
 
 def test_bad_candidates(untouched, condition, unchecked):
-    with pytest.raises(ValueError, match="at least 1, found 0"):
+    with pytest.raises(ValueError, match="candidates must be an integer of at least 1, found 0"):
         untouched.plan(condition, candidates=0)
 
 

@@ -16,7 +16,7 @@ from anchordiff.denoiser import InterpDenoiser
 from anchordiff.keypoints import KeypointDiffusion
 from anchordiff.nn.maze_encoder import MazeEncoding
 from anchordiff.pipeline.batches import Group, Seeded, split
-from anchordiff.pipeline.config import PipelineConfig
+from anchordiff.pipeline.config import PipelineConfig, check_integer
 from anchordiff.pipeline.records import Generation, Plan, Trace
 from anchordiff.pipeline.refine import clamp_states, fill_in, refine
 from anchordiff.pipeline.request import GenerateOptions, Limits, Request, StepCallback, check_request
@@ -27,7 +27,8 @@ from anchordiff.samplers import ElementNoise
 class TwoStagePipeline:
     """Plan trajectories: stage 1 draws keypoints at anchors, stage 2 fills in the steps between them.
 
-    Networks are put into evaluation mode for the time of a call, and no gradients are kept.
+    Networks are put into evaluation mode, and no gradients are kept. One that is set back to training mode
+    later returns to it after each call.
 
     Args:
         keypoints: stage 1.
@@ -50,8 +51,8 @@ class TwoStagePipeline:
             config = PipelineConfig(
                 horizon=denoiser.config.horizon, num_anchors=keypoints.config.num_keypoints
             )
-        self.keypoints = keypoints
-        self.denoiser = denoiser
+        self.keypoints = keypoints.eval()
+        self.denoiser = denoiser.eval()
         self.config = config
         if _device(keypoints) != _device(denoiser):
             raise ValueError(
@@ -178,6 +179,7 @@ class TwoStagePipeline:
         Raises:
             ValueError: as for `generate`.
         """
+        check_integer("candidates", candidates)
         check_clearance(clearance)
         generation = self.generate(condition, num_samples=candidates, **options)
         points = generation.trajectory[:, :, :2]
