@@ -13,8 +13,8 @@ TRAIN_STEPS = 256
 def diffuser_unet(dim: int) -> UNet1DModel:
     """The temporal U-Net of Diffuser (Janner et al. 2022) for Maze2D, with 3.68 M parameters.
 
-    Channels 32, 128, 256 (the paper's width 32 with multipliers 1, 4, 8), convolutions of width 5, group norm and
-    Mish, in the blocks that diffusers made for Diffuser's checkpoints.
+    Channels 32, 128, 256 (the paper's width 32 with multipliers 1, 4, 8), convolutions of width 5, group norm
+    and Mish, in the blocks that diffusers made for Diffuser's checkpoints.
 
     Args:
         dim: numbers a step.

@@ -2,14 +2,14 @@
 
     python benchmarks/planning.py --json runs/benchmarks/planning.json
 
-One plan is `generate` with one sample a condition: encode the maze, all sampler steps over K keypoints, one pass
-over all steps. The peer is diffusers' `UNet1DModel` at Diffuser's size (3.68 M parameters) with its DDPM scheduler
-(256 steps) and its DDIM scheduler (20 steps). Both are measured as they are (eager), then both under
-`torch.compile`.
+One plan is `generate` with one sample a condition: encode the maze, all sampler steps over K keypoints, one
+pass over all steps. The peer is diffusers' `UNet1DModel` at Diffuser's size (3.68 M parameters) with its DDPM
+scheduler (256 steps) and its DDIM scheduler (20 steps). Both are measured as they are (eager), then both
+under `torch.compile`.
 
-Where a peer's whole loop would take longer than a second, a part of its steps is timed and the time scaled to all of
-them, since each step does the same work; the table says from how many. Weights play no part in the peer's speed, so
-they are random.
+Where a peer's whole loop would take longer than a second, a part of its steps is timed and the time scaled to
+all of them, since each step does the same work; the table says from how many. Weights play no part in the
+peer's speed, so they are random.
 """
 
 import math

@@ -2,8 +2,8 @@
 
     python benchmarks/training.py --json runs/benchmarks/training.json
 
-Samples are made on the fly by the training loop's own thread, as in `anchordiff train`. The share of time spent
-waiting for them should be at most 2 %.
+Samples are made on the fly by the training loop's own thread, as in `anchordiff train`. The share of time
+spent waiting for them should be at most 2 %.
 """
 
 import json
