@@ -2,8 +2,8 @@
 
 Import functions from their modules: `grid_path` and `geodesic` (shortest paths and distances), `distance`
 (exact Euclidean distance), `line_of_sight`, `string_pull` and `polyline` (continuous paths), `maze` and
-`sample` (generators), `interpolate` and `anchors`. A kernel is compiled on its first call, and the machine code
-is kept on disk.
+`sample` (generators), `interpolate` and `anchors`. A kernel is compiled on its first call, and the
+machine code is kept on disk.
 
 Example:
     >>> import numpy as np

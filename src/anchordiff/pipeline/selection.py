@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from anchordiff.conditions import MazeCondition
-from anchordiff.kernels.line_of_sight import polylines_are_free
+from anchordiff.kernels.polyline import polylines_are_free
 
 
 def choose(
