@@ -1,9 +1,11 @@
 """Set-up that every test shares: checked shapes, repeatable hypothesis runs, one thread."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import hypothesis
 import jaxtyping
+import numpy as np
 import pytest
 import torch
 
@@ -46,3 +48,35 @@ def unchecked() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", value=True)
     yield
     jaxtyping.config.update("jaxtyping_disable", value=False)
+
+
+@pytest.fixture(scope="session")
+def mazes() -> Callable[..., Any]:
+    """Make a `MazeCondition`: random walls inside a closed border, ends in free cells."""
+
+    def make(batch: int, rows: int = 9, cols: int = 9, *, density: float = 0.2, seed: int = 0) -> Any:
+        from anchordiff.conditions import MazeCondition
+
+        random = np.random.default_rng(seed)
+        walls = random.random((batch, rows, cols)) < density
+        walls[:, [0, -1]] = walls[:, :, [0, -1]] = True
+        walls[:, 1, 1] = walls[:, rows - 2, cols - 2] = False
+        start = random.uniform(1.2, 1.8, (batch, 2)).astype(np.float32)
+        goal = (np.array([cols, rows]) - random.uniform(1.2, 1.8, (batch, 2))).astype(np.float32)
+        return MazeCondition.from_arrays(walls, start, goal)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def roughen() -> Callable[..., Any]:
+    """Add noise to all weights of a network: heads start at zero, where little can be seen to go wrong."""
+
+    def add(network: Any, *, size: float = 0.1, seed: int = 0) -> Any:
+        source = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for weight in network.parameters():
+                weight.add_(size * torch.randn(weight.shape, generator=source))
+        return network
+
+    return add

@@ -12,19 +12,16 @@ def wall_distance(
 ) -> Float[Tensor, "batch points"]:
     """Distance of each point to the nearest wall among the 3 × 3 cells around it, in cells.
 
-    Walls are unit squares; outside the grid all is wall. Exact up to half a cell and never more than 1; inside a wall it is minus
-    the depth in that cell. The gradient points away from the nearest wall.
+    Walls are unit squares; outside the grid all is wall. Other walls are at least a cell away, so it is the
+    exact distance to all walls, capped at 1; inside a wall it is minus the depth in that cell. The gradient
+    points away from the nearest wall.
     """
-    batch, rows, cols = walls.shape
+    _, rows, cols = walls.shape
     padded = functional.pad(walls, (2, 2, 2, 2), value=True).flatten(1)
     offsets = torch.arange(-1, 2, device=points.device)
-    col = points[..., 0].detach().floor().clamp(-1, cols).long()[..., None] + repeat(
-        offsets, "c -> (r c)", r=3
-    )
-    row = points[..., 1].detach().floor().clamp(-1, rows).long()[..., None] + repeat(
-        offsets, "r -> (r c)", c=3
-    )
-    index = (row + 2) * (cols + 4) + col + 2
+    col = points[..., 0, None].detach().floor().long() + repeat(offsets, "c -> (r c)", r=3)
+    row = points[..., 1, None].detach().floor().long() + repeat(offsets, "r -> (r c)", c=3)
+    index = (row.clamp(-2, rows + 1) + 2) * (cols + 4) + col.clamp(-2, cols + 1) + 2
     blocked = padded.gather(1, index.flatten(1)).view(index.shape)
     centres = torch.stack([col, row], dim=-1) + 0.5
     beyond = (points[..., None, :] - centres).abs() - 0.5
