@@ -170,7 +170,7 @@ class InterpDenoiser(nn.Module):
             torch.cat(features, dim=-1),
             x_s,
             torch.ones_like(x_s[:, :, :1]),
-            times=times,
+            rotation=self.transformer.rotation(times),
             context=self.context(scalars),
             lookup=lambda x: encoding.lookup(x[..., :2]),
             encoding=encoding,

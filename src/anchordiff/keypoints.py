@@ -16,9 +16,11 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from anchordiff.anchors import AnchorSet
 from anchordiff.conditions import MazeCondition
+from anchordiff.nn.attention import Rotation
 from anchordiff.nn.embeddings import ContextEmbedding, fourier_features, fourier_size
 from anchordiff.nn.frame import LineFrame
 from anchordiff.nn.maze_encoder import MazeEncoder, MazeEncoderConfig, MazeEncoding
@@ -29,6 +31,7 @@ from anchordiff.schedules import Schedule, make_schedule
 
 _STATE_OCTAVES = 3
 _TIME_OCTAVES = 5
+_REACH = 20.0  # cells: the scale of the way from start to goal as a feature
 _MAX_WEIGHT = 10.0  # of the loss near the data, where the estimate has little left to do
 
 
@@ -99,8 +102,8 @@ class KeypointDiffusion(nn.Module):
             Clean keypoints, in cells, whatever `config.prediction` is.
         """
         encoding = condition if isinstance(condition, MazeEncoding) else self.encode(condition)
-        frame = self._frame(encoding, anchors)
-        return frame.denormalise(self._denoise(frame.normalise(z_t), t, anchors, encoding, frame)[-1])
+        scene = self._scene(encoding, anchors)
+        return scene.frame.denormalise(self._denoise(scene.frame.normalise(z_t), t, scene)[-1])
 
     def loss(
         self,
@@ -123,15 +126,15 @@ class KeypointDiffusion(nn.Module):
         encoding = condition if isinstance(condition, MazeEncoding) else self.encode(condition)
         keypoints = keypoints.repeat_interleave(repeats, dim=0)
         anchors = anchors.repeat(repeats)
-        frame = self._frame(encoding, anchors)
-        u = frame.normalise(keypoints)
+        scene = self._scene(encoding, anchors)
+        u = scene.frame.normalise(keypoints)
         batch = len(u)
         offsets = torch.rand((), generator=generator, device=u.device)
         t = (torch.arange(batch, device=u.device) / batch + offsets) % 1.0
         t = t[torch.randperm(batch, generator=generator, device=u.device)]
         alpha, sigma = self.schedule(t)
         noise = torch.randn(u.shape, generator=generator, device=u.device, dtype=u.dtype)
-        estimates = self._denoise(add_noise(u, noise, alpha, sigma), t, anchors, encoding, frame)
+        estimates = self._denoise(add_noise(u, noise, alpha, sigma), t, scene)
         weight = ((alpha**2 + sigma**2) / sigma**2).clamp(max=_MAX_WEIGHT)[:, None, None]
         total = u.new_zeros(())
         for block, estimate in enumerate(estimates, start=1):
@@ -159,13 +162,14 @@ class KeypointDiffusion(nn.Module):
             callback: called as `callback(step, t, z_t, z_0)` with states in cells.
         """
         encoding = condition if isinstance(condition, MazeEncoding) else self.encode(condition)
-        frame = self._frame(encoding, anchors)
+        scene = self._scene(encoding, anchors)
+        frame = scene.frame
         if noise is None:
             shape = (*anchors.index.shape, self.config.dim)
             noise = torch.randn(shape, generator=generator, device=frame.line.device)
 
         def denoise(u_t: Tensor, t: Tensor) -> Tensor:
-            return self._denoise(u_t, t, anchors, encoding, frame)[-1]
+            return self._denoise(u_t, t, scene)[-1]
 
         def project(u: Tensor) -> Tensor:
             pinned = u.clone()
@@ -180,44 +184,53 @@ class KeypointDiffusion(nn.Module):
         u = sampler(denoise, noise, self.schedule, project=project, generator=generator, callback=report)
         return frame.denormalise(u)
 
-    def _frame(self, encoding: MazeEncoding, anchors: AnchorSet) -> LineFrame:
-        times = len(anchors) // len(encoding)
-        return LineFrame.between(
-            encoding.start.repeat_interleave(times, dim=0),
-            encoding.goal.repeat_interleave(times, dim=0),
-            anchors.times,
-            horizon=anchors.horizon,
-            dim=self.config.dim,
-            scale=self.config.scale,
+    def _scene(self, encoding: MazeEncoding, anchors: AnchorSet) -> "_Scene":
+        copies = len(anchors) // len(encoding)
+        start = encoding.start.repeat_interleave(copies, dim=0)
+        goal = encoding.goal.repeat_interleave(copies, dim=0)
+        times = anchors.times
+        gaps = times.diff(dim=1)
+        stamps = torch.stack(
+            [times, 4 * functional.pad(gaps, (1, 0)), 4 * functional.pad(gaps, (0, 1))], dim=-1
+        )
+        way = (goal - start) / _REACH
+        density = times.new_full((len(anchors), 1), self.config.num_keypoints / anchors.num_anchors)
+        return _Scene(
+            encoding=encoding,
+            frame=LineFrame.between(
+                start, goal, times, horizon=anchors.horizon, dim=self.config.dim, scale=self.config.scale
+            ),
+            rotation=self.transformer.rotation(times),
+            stamps=fourier_features(stamps, octaves=_TIME_OCTAVES),
+            scalars=torch.cat([way, way.norm(dim=-1, keepdim=True), density], dim=-1),
         )
 
-    def _denoise(
-        self, u_t: Tensor, t: Tensor, anchors: AnchorSet, encoding: MazeEncoding, frame: LineFrame
-    ) -> list[Tensor]:
+    def _denoise(self, u_t: Tensor, t: Tensor, scene: "_Scene") -> list[Tensor]:
         alpha, sigma = self.schedule(t)
+        frame, encoding = scene.frame, scene.encoding
         estimate, gain = _precondition(self.config.prediction, u_t, alpha, sigma, frame.spread)
-        times = anchors.times
-        gaps = torch.diff(times, dim=1)
-        before = torch.nn.functional.pad(gaps, (1, 0))
-        after = torch.nn.functional.pad(gaps, (0, 1))
-        stamps = torch.stack([times, 4 * before, 4 * after], dim=-1)
-        features = [
-            fourier_features(estimate / 2, octaves=_STATE_OCTAVES),
-            fourier_features(stamps, octaves=_TIME_OCTAVES),
-        ]
-        ends = (frame.line[:, -1, :2] - frame.line[:, 0, :2]) / 20.0
-        density = t.new_full((len(t),), self.config.num_keypoints / anchors.num_anchors)
-        scalars = torch.stack([t, ends[:, 0], ends[:, 1], ends.norm(dim=-1), density], dim=-1)
+        state = fourier_features(estimate / 2, octaves=_STATE_OCTAVES)
         estimates: list[Tensor] = self.transformer(
-            torch.cat(features, dim=-1),
+            torch.cat([state, scene.stamps], dim=-1),
             estimate,
             gain,
-            times=times,
-            context=self.context(scalars),
+            rotation=scene.rotation,
+            context=self.context(torch.cat([t[:, None], scene.scalars], dim=-1)),
             lookup=lambda u: encoding.lookup(frame.denormalise(u)[..., :2]),
             encoding=encoding,
         )
         return estimates
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scene:
+    """What all steps of a sampler share: everything but the state and the diffusion time."""
+
+    encoding: MazeEncoding
+    frame: LineFrame
+    rotation: Rotation
+    stamps: Float[Tensor, "batch keypoints features"]
+    scalars: Float[Tensor, "batch scalars"]
 
 
 def _precondition(

@@ -1,6 +1,7 @@
 """Multi-head attention over the tokens of a trajectory and over the cells of a map."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 from einops import rearrange
@@ -9,20 +10,31 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-def rotary(
-    x: Float[Tensor, "batch heads tokens head_dim"], times: Float[Tensor, "batch tokens"]
-) -> Float[Tensor, "batch heads tokens head_dim"]:
-    """Rotate pairs of channels by angles proportional to time, so that attention sees time differences.
+@dataclass(frozen=True, kw_only=True)
+class Rotation:
+    """Angles by which pairs of channels are rotated, so that attention sees time differences.
 
     Rotary embedding (Su et al. 2021) of continuous times in [0, 1]; frequencies run geometrically from half a
     turn to 64 turns over the whole trajectory, whatever its horizon.
     """
-    half = x.shape[-1] // 2
-    exponents = torch.linspace(0.0, 1.0, half, device=x.device, dtype=torch.float32)
-    angles = times.float()[:, None, :, None] * (math.pi * 128.0**exponents)
-    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-    first, second = x[..., :half], x[..., half:]
-    return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
+
+    cos: Float[Tensor, "batch 1 tokens pairs"]
+    sin: Float[Tensor, "batch 1 tokens pairs"]
+
+    @classmethod
+    def of(cls, times: Float[Tensor, "batch tokens"], *, head_dim: int) -> "Rotation":
+        """Angles of tokens at the given times."""
+        exponents = torch.linspace(0.0, 1.0, head_dim // 2, device=times.device)
+        angles = times.float()[:, None, :, None] * (math.pi * 128.0**exponents)
+        return cls(cos=angles.cos(), sin=angles.sin())
+
+    def __call__(
+        self, x: Float[Tensor, "batch heads tokens head_dim"]
+    ) -> Float[Tensor, "batch heads tokens head_dim"]:
+        """Rotate queries or keys."""
+        first, second = x.chunk(2, dim=-1)
+        cos, sin = self.cos.to(x.dtype), self.sin.to(x.dtype)
+        return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
 
 
 class SelfAttention(nn.Module):
@@ -42,12 +54,12 @@ class SelfAttention(nn.Module):
         self.to_out = nn.Linear(width, width)
 
     def forward(
-        self, x: Float[Tensor, "batch tokens width"], times: Float[Tensor, "batch tokens"]
+        self, x: Float[Tensor, "batch tokens width"], rotation: Rotation
     ) -> Float[Tensor, "batch tokens width"]:
-        """Attend, with rotary embedding of `times`."""
+        """Attend, with queries and keys rotated."""
         q, k, v = rearrange(self.to_qkv(x), "b n (three h d) -> three b h n d", three=3, h=self.heads)
         mixed = functional.scaled_dot_product_attention(
-            rotary(q, times), rotary(k, times), v, is_causal=self.causal
+            rotation(q), rotation(k), v, is_causal=self.causal
         )
         out: Tensor = self.to_out(rearrange(mixed, "b h n d -> b n (h d)"))
         return out

@@ -1,6 +1,7 @@
 """Features of scalars and positions that a linear layer can read."""
 
 import math
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -16,9 +17,14 @@ def fourier_features(
         `values`, `sin(2^k π values)` and `cos(2^k π values)` for k in 0 … octaves − 1 along the last axis:
         dim · (1 + 2 octaves) features (Tancik et al. 2020, with deterministic frequencies).
     """
-    frequencies = math.pi * 2.0 ** torch.arange(octaves, device=values.device, dtype=values.dtype)
-    angles = (values[..., None] * frequencies).flatten(-2)
+    angles = (values[..., None] * _frequencies(octaves, values.device, values.dtype)).flatten(-2)
     return torch.cat([values, angles.sin(), angles.cos()], dim=-1)
+
+
+@lru_cache
+@torch.inference_mode(mode=False)  # so that training can use what a plan has made
+def _frequencies(octaves: int, device: torch.device, dtype: torch.dtype) -> Float[Tensor, " octaves"]:
+    return math.pi * 2.0 ** torch.arange(octaves, device=device, dtype=dtype)
 
 
 def fourier_size(dim: int, *, octaves: int) -> int:

@@ -91,11 +91,13 @@ class MazeEncoding(TensorRecord):
         """
         batch, cells, channels = self.cells.shape
         samples, points, _ = positions.shape
-        index = self.cell_index(positions.reshape(batch, -1, 2))
-        index = index + cells * torch.arange(batch, device=index.device)[:, None]
-        found = self.cells.reshape(batch * cells, channels)[index.reshape(-1)].view(samples, points, channels)
-        offsets = positions - positions.floor() - 0.5
-        return torch.cat([found, fourier_features(2 * offsets, octaves=_OFFSET_OCTAVES)], dim=-1)
+        corners = positions.floor()
+        index = self.cell_index(corners).view(batch, -1)
+        if batch > 1:
+            index = index + cells * torch.arange(batch, device=index.device)[:, None]
+        found = self.cells.reshape(batch * cells, channels).index_select(0, index.reshape(-1))
+        offsets = fourier_features(2 * (positions - corners) - 1, octaves=_OFFSET_OCTAVES)
+        return torch.cat([found.view(samples, points, channels), offsets], dim=-1)
 
 
 class _ResidualBlock(nn.Module):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from anchordiff.nn.attention import CrossAttention, SelfAttention
+from anchordiff.nn.attention import CrossAttention, Rotation, SelfAttention
 from anchordiff.nn.maze_encoder import MazeEncoding
 
 
@@ -57,11 +57,11 @@ class _Block(nn.Module):
         )
 
     def forward(
-        self, h: Tensor, look: Tensor, times: Tensor, modulation: Tensor, encoding: MazeEncoding
+        self, h: Tensor, look: Tensor, rotation: Rotation, modulation: Tensor, encoding: MazeEncoding
     ) -> Tensor:
         shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = modulation.unsqueeze(-2).unbind(dim=1)
         h = h + self.to_look(look)
-        h = h + gate_a * self.self_attention(_norm(h) * (1 + scale_a) + shift_a, times)
+        h = h + gate_a * self.self_attention(_norm(h) * (1 + scale_a) + shift_a, rotation)
         if self.cross_attention is not None:
             h = h + self.cross_attention(self.cross_norm(h), encoding.keys, encoding.values)
         feed: Tensor = self.feed_forward(_norm(h) * (1 + scale_f) + shift_f)
@@ -112,13 +112,17 @@ class RefinementTransformer(nn.Module):
             nn.init.zeros_(head[1].weight)  # type: ignore[index]
             nn.init.zeros_(head[1].bias)  # type: ignore[index]
 
+    def rotation(self, times: Float[Tensor, "batch tokens"]) -> Rotation:
+        """Rotary embedding of the tokens' times in [0, 1], which all forward passes of a plan share."""
+        return Rotation.of(times, head_dim=self.config.width // self.config.heads)
+
     def forward(
         self,
         tokens: Float[Tensor, "batch tokens features"],
         estimate: Float[Tensor, "batch tokens dim"],
         gain: Float[Tensor, "batch tokens #dim"],
         *,
-        times: Float[Tensor, "batch tokens"],
+        rotation: Rotation,
         context: Float[Tensor, "batch width"],
         lookup: Callable[[Tensor], Tensor],
         encoding: MazeEncoding,
@@ -129,7 +133,7 @@ class RefinementTransformer(nn.Module):
             tokens: features of each step.
             estimate: first estimate of the trajectory.
             gain: how far a block may move a point, in the estimate's units.
-            times: time of each token in [0, 1].
+            rotation: of the tokens' times, from `rotation`.
             context: what holds for the whole trajectory.
             lookup: features of the map at an estimate.
             encoding: keys and values of the condition.
@@ -143,9 +147,9 @@ class RefinementTransformer(nn.Module):
         for block, head, shifts in zip(self.blocks, self.heads, modulation, strict=True):
             look = lookup(estimate.detach())
             if self.config.activation_checkpointing and torch.is_grad_enabled():
-                h = checkpoint(block, h, look, times, shifts, encoding, use_reentrant=False)
+                h = checkpoint(block, h, look, rotation, shifts, encoding, use_reentrant=False)
             else:
-                h = block(h, look, times, shifts, encoding)
+                h = block(h, look, rotation, shifts, encoding)
             estimate = estimate + gain * head(h)
             estimates.append(estimate)
         return estimates
