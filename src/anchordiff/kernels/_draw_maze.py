@@ -164,7 +164,8 @@ def draw_pair(walls: Walls, state: State, min_l1: int, pair: Ints) -> bool:
             pair[k] = 1 + draw_below(state, rows - 2 if k % 2 == 0 else cols - 2)
     if walls[pair[0], pair[1]] or walls[pair[2], pair[3]]:
         return False
-    return abs(pair[0] - pair[2]) + abs(pair[1] - pair[3]) >= min_l1
+    apart: bool = abs(pair[0] - pair[2]) + abs(pair[1] - pair[3]) >= min_l1
+    return apart
 
 
 @kernel()

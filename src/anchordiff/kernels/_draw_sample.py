@@ -8,7 +8,6 @@ from anchordiff.kernels._draw_maze import draw_maze, draw_pair
 from anchordiff.kernels._jit import kernel
 from anchordiff.kernels._random import draw_uniform, open_stream
 from anchordiff.kernels._resample import resample_evenly, resample_through_vertices
-from anchordiff.kernels._squares import write_signed
 from anchordiff.kernels._taut import taut, trace
 from anchordiff.kernels._wall_bits import find_corners, grown_line_is_free, pack_walls
 
@@ -56,10 +55,10 @@ def _trajectory_is_free(
         for k in range(max(n - 1, 0), min(n + 2, horizon - 1)):
             if not grown_line_is_free(
                 bits,
-                trajectory[k, 0],
-                trajectory[k, 1],
-                trajectory[k + 1, 0],
-                trajectory[k + 1, 1],
+                np.float64(trajectory[k, 0]),
+                np.float64(trajectory[k, 1]),
+                np.float64(trajectory[k + 1, 0]),
+                np.float64(trajectory[k + 1, 1]),
                 1e-6,
             ):
                 return False
@@ -118,11 +117,8 @@ def make_samples(
     smooth: bool,
     clearance: float,
     words: int,
-    line: NDArray[np.signedinteger],
-    squares: NDArray[np.signedinteger],
     integers: NDArray[np.int32],
     all_walls: Walls,
-    all_sdf: NDArray[np.float32],
     all_ends: NDArray[np.float32],
     all_trajectories: NDArray[np.float32],
 ) -> int:
@@ -142,37 +138,39 @@ def make_samples(
     lengths = np.empty(2 * rows * cols + 64, np.float64)
     chain = np.empty((256, 2), np.float64)
     triangle = np.empty(6, np.float64)
-    previous = np.int64(-1)
-    attempt = 0
+    previous, attempt = -1, 0
     for b in range(index.shape[0]):
-        walls, ends, trajectory = all_walls[b], all_ends[b], all_trajectories[b]
+        walls = all_walls[b]
         maze = index[b] // pairs
         trip = index[b] - maze * pairs
-        if maze == previous and trip > 0:
-            walls[:, :] = all_walls[b - 1]
-            all_sdf[b] = all_sdf[b - 1]
-        else:
-            previous = maze
+        fresh = trip == 0 or maze != previous
+        if fresh:
             attempt = 0
-            found = False
-            while not found:
-                if attempt == _MAZES:
-                    return b
+            previous = maze
+        else:
+            for i in range(rows):
+                for j in range(cols):
+                    walls[i, j] = all_walls[b - 1, i, j]
+        done = False
+        while not done:
+            if fresh:
                 open_stream(state, seed, maze, attempt)
                 draw_maze(kind, walls, state, lowest, highest, work)
                 pack_walls(walls, bits)
                 find_corners(bits, corners)
-                found = _draw_trip(
-                    walls, state, _DRAWS, min_l1, smooth, clearance, pair, cells, integers, bits, corners,
-                    points, lengths, chain, triangle, ends, trajectory,
-                )  # fmt: skip
+            else:
+                open_stream(state, seed, maze, trip * _MAZES + attempt)
+            found = _draw_trip(
+                walls, state, _DRAWS if fresh else _DRAWS * _MAZES, min_l1, smooth, clearance, pair, cells,
+                integers, bits, corners, points, lengths, chain, triangle, all_ends[b], all_trajectories[b],
+            )  # fmt: skip
+            if fresh and found:
+                fresh = False
+                done = trip == 0
+            elif found:
+                done = True
+            else:
                 attempt += 1
-            write_signed(walls, line, squares, all_sdf[b])
-        if trip > 0:
-            open_stream(state, seed, maze, trip * _MAZES + attempt)
-            if not _draw_trip(
-                walls, state, _DRAWS * _MAZES, min_l1, smooth, clearance, pair, cells, integers, bits, corners,
-                points, lengths, chain, triangle, ends, trajectory,
-            ):  # fmt: skip
-                return b
-    return index.shape[0]
+                if not fresh or attempt == _MAZES:
+                    return b
+    return len(index)

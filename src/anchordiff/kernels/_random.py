@@ -41,7 +41,7 @@ def draw(state: NDArray[np.uint64]) -> np.uint64:
 @kernel()
 def draw_below(state: NDArray[np.uint64], bound: int) -> int:
     """Return an integer in [0, bound), uniform to one part in 2³² / bound."""
-    return np.int64(((draw(state) >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32))
+    return int(((draw(state) >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32))
 
 
 @kernel()

@@ -5,11 +5,11 @@ from numpy.typing import NDArray
 
 from anchordiff.kernels._jit import kernel
 
+Floats = NDArray[np.floating]
+
 
 @kernel()
-def resample_evenly(  # type: ignore[no-untyped-def]
-    points, count, lengths, out
-) -> float:
+def resample_evenly(points: Floats, count: int, lengths: Floats, out: Floats) -> float:
     """Write `out.shape[0]` points at equal steps of arc length along `points[:count]`; return the length.
 
     `lengths` is workspace (count). The first and the last point are exact.
@@ -21,7 +21,7 @@ def resample_evenly(  # type: ignore[no-untyped-def]
         for d in range(dim):
             square += (points[i, d] - points[i - 1, d]) ** 2
         lengths[i] = lengths[i - 1] + np.sqrt(square)
-    total = lengths[count - 1]
+    total: float = lengths[count - 1]
     step = total / (horizon - 1)
     k = 0
     for i in range(count - 1):
@@ -44,9 +44,7 @@ def resample_evenly(  # type: ignore[no-untyped-def]
 
 
 @kernel()
-def resample_through_vertices(  # type: ignore[no-untyped-def]
-    points, count, lengths, out
-) -> bool:
+def resample_through_vertices(points: Floats, count: int, lengths: Floats, out: Floats) -> bool:
     """Like `resample_evenly` with steps as equal as they can be while every vertex stays a point of `out`.
 
     Needs `lengths` as `resample_evenly` left it. Returns False, and writes nothing, where there are more vertices

@@ -52,9 +52,7 @@ def _point_to_segment(x: float, y: float, ax: float, ay: float, bx: float, by: f
 
 
 @kernel()
-def _touches_square(
-    ax: float, ay: float, bx: float, by: float, radius: float, col: int, row: int
-) -> bool:
+def _touches_square(ax: float, ay: float, bx: float, by: float, radius: float, col: int, row: int) -> bool:
     """Say whether the segment a–b comes as near as `radius` to the square of a cell."""
     if _meets_square(ax, ay, bx, by, col, row):
         return True
@@ -70,13 +68,13 @@ def _touches_square(
 def sweep_is_free(walls: Walls, ax: float, ay: float, bx: float, by: float, radius: float) -> bool:
     """Say whether a disc that moves from a to b touches neither a wall nor the outside (NaN: never free)."""
     rows, cols = walls.shape
-    if not (
-        min(ax, bx) - radius > 0.0
-        and max(ax, bx) + radius < cols
-        and min(ay, by) - radius > 0.0
-        and max(ay, by) + radius < rows
-    ):
-        return False
+    # Each number on its own: the minimum of a number and a NaN may be the number.
+    for x in (ax, bx):
+        if not (x - radius > 0.0 and x + radius < cols):
+            return False
+    for y in (ay, by):
+        if not (y - radius > 0.0 and y + radius < rows):
+            return False
     if ay > by:
         ax, ay, bx, by = bx, by, ax, ay
     grow = radius + _MARGIN

@@ -22,6 +22,13 @@ _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @kernel()
+def _copy_point(source: NDArray[np.float64], i: int, target: NDArray[np.float64], k: int) -> None:
+    # Two numbers at a time: assigning rows costs a compiled broadcast.
+    target[k, 0] = source[i, 0]
+    target[k, 1] = source[i, 1]
+
+
+@kernel()
 def _next_on_hull(
     bits: NDArray[np.uint64],
     corners: NDArray[np.uint64],
@@ -32,7 +39,9 @@ def _next_on_hull(
     clearance: float,
 ) -> tuple[float, float]:
     """Return the vertex after (x, y) on the hull of the triangle's corners, on the side of the triangle's b."""
-    ax, ay, bx, by, cx, cy = triangle
+    ax, ay = triangle[0], triangle[1]
+    bx, by = triangle[2], triangle[3]
+    cx, cy = triangle[4], triangle[5]
     best_x, best_y = cx, cy
     lowest = max(int(min(ay, by, cy) - clearance), 1)
     highest = min(int(max(ay, by, cy) + clearance) + 1, corners.shape[0] - 2)
@@ -46,7 +55,7 @@ def _next_on_hull(
             if w == right >> 6:
                 word &= _ALL >> np.uint64(63 - (right & 63))
             while word != 0:
-                column = 64 * w + trailing_zeros(word)
+                column = 64 * w + trailing_zeros(word)  # type: ignore[call-arg]
                 word &= word - np.uint64(1)
                 above = any_wall(bits, g - 1, column - 1, column)
                 before = any_wall(bits, g - 1 if above else g, column - 1, column - 1)
@@ -87,9 +96,9 @@ def _pull(
     budget = 64 * count + 1024
     while i < count - 1 and budget > 0:
         budget -= 1
-        ax, ay = points[i - 1]
-        bx, by = points[i]
-        cx, cy = points[i + 1]
+        ax, ay = points[i - 1, 0], points[i - 1, 1]
+        bx, by = points[i, 0], points[i, 1]
+        cx, cy = points[i + 1, 0], points[i + 1, 1]
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         length = 0
         if abs(area) > _SAME:
@@ -116,12 +125,12 @@ def _pull(
             continue
         if length == 0:
             for k in range(i, count - 1):
-                points[k] = points[k + 1]
+                _copy_point(points, k + 1, points, k)
         elif length > 1:
             for k in range(count - 1, i, -1):
-                points[k + length - 1] = points[k]
+                _copy_point(points, k, points, k + length - 1)
         for k in range(length):
-            points[i + k] = chain[k]
+            _copy_point(chain, k, points, i + k)
         count += length - 1
         i = max(i - 1, 1)
     return count
@@ -152,7 +161,7 @@ def taut(
                     bits, points[i, 0], points[i, 1], points[j, 0], points[j, 1], clearance - _SLACK
                 ):
                     for k in range(j, count):
-                        points[i + 1 + k - j] = points[k]
+                        _copy_point(points, k, points, i + 1 + k - j)
                     count -= j - i - 1
                     shorter = True
                     break
@@ -203,7 +212,7 @@ def pull_clear_parts(
     count = points.shape[0]
     out = np.empty((2 * count + walls.size, 2), np.float64)
     part = np.empty((2 * count + walls.size, 2), np.float64)
-    out[0] = points[0]
+    _copy_point(points, 0, out, 0)
     kept = 1
     first = 0
     while first < count - 1:
@@ -220,11 +229,12 @@ def pull_clear_parts(
         if last == first:
             last = first + 1
         length = last - first + 1
-        part[:length] = points[first : last + 1]
+        for i in range(length):
+            _copy_point(points, first + i, part, i)
         if length > 2:
             length = taut(bits, corners, part, length, clearance, chain, triangle)
         for i in range(1, length):
-            out[kept] = part[i]
+            _copy_point(part, i, out, kept)
             kept += 1
         first = last
     return out[:kept].copy()

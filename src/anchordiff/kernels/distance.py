@@ -5,39 +5,44 @@
 array([[-1.,  1.,  1., -1.]], dtype=float32)
 """
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
+from anchordiff.kernels._grid_checks import check_threads, check_walls, chunks
 from anchordiff.kernels._jit import kernel
-from anchordiff.kernels._squares import workspace, write_roots, write_signed, write_squares
+from anchordiff.kernels._squares import workspace, write_signed, write_unsigned
+
+_PARALLEL_CELLS = 1_000_000
+
+
+class _Workspace(threading.local):
+    """The memory of a thread's last call, whose constants hold for the next grid of that size."""
+
+    def __init__(self) -> None:
+        self.shape = (0, 0)
+        self.numbers: NDArray[np.signedinteger] = np.empty(0, np.int16)
+
+    def memory(self, rows: int, cols: int) -> NDArray[np.signedinteger]:
+        if self.shape != (rows, cols):
+            self.numbers = workspace(rows, cols)
+            self.shape = (rows, cols)
+        return self.numbers
+
+
+_kept = _Workspace()
 
 
 @kernel()
-def _distance(walls, line, squares):  # type: ignore[no-untyped-def]
-    """Return the distance to the nearest wall."""
-    rows, cols = walls.shape
-    out = np.empty((rows, cols), np.float32)
-    write_squares(walls, True, False, line, squares[0])
-    write_roots(squares[0], rows * rows + cols * cols, out)
-    return out
-
-
-@kernel()
-def _signed_distances(walls, line, squares):  # type: ignore[no-untyped-def]
-    """Return the signed distance of each of a batch of grids."""
-    out = np.empty(walls.shape, np.float32)
+def _fill_signed(
+    walls: NDArray[np.bool_], memory: NDArray[np.signedinteger], out: NDArray[np.float32]
+) -> None:
+    """Write the signed distance of each of a batch of grids."""
     for b in range(walls.shape[0]):
-        write_signed(walls[b], line, squares, out[b])
-    return out
-
-
-def _check_walls(walls: NDArray[np.bool_], ndim: int) -> None:
-    if walls.dtype != np.bool_ or walls.ndim != ndim or 0 in walls.shape[-2:]:
-        axes = "(rows, cols)" if ndim == 2 else "(batch, rows, cols)"
-        raise ValueError(
-            f"walls must be a boolean array {axes}, not empty, found {walls.dtype} {walls.shape}"
-        )
+        write_signed(walls[b], memory, out[b])
 
 
 def distance(walls: Bool[np.ndarray, "rows cols"]) -> Float[np.ndarray, "rows cols"]:
@@ -49,17 +54,17 @@ def distance(walls: Bool[np.ndarray, "rows cols"]) -> Float[np.ndarray, "rows co
     Returns:
         float32, in cells; 0 in walls, infinite everywhere where there is no wall.
     """
-    _check_walls(walls, 2)
-    line, squares = workspace(*walls.shape)
-    out: NDArray[np.float32] = _distance(walls, line, squares)
+    walls = check_walls(walls, ndim=2)
+    out = np.empty(walls.shape, np.float32)
+    write_unsigned(walls, _kept.memory(*walls.shape), out)
     return out
 
 
 def signed_distance(walls: Bool[np.ndarray, "rows cols"]) -> Float[np.ndarray, "rows cols"]:
     """Return the distance from each cell's centre to the nearest cell of the other kind, negative in walls.
 
-    What lies outside the grid counts as wall: a free cell at the border has distance 1. In a grid without a free
-    cell, a wall's distance is the negative one to the outside.
+    What lies outside the grid counts as wall: a free cell at the border has distance 1. In a grid without a
+    free cell, a wall's distance is the negative one to the outside.
 
     Args:
         walls: True where blocked.
@@ -67,9 +72,7 @@ def signed_distance(walls: Bool[np.ndarray, "rows cols"]) -> Float[np.ndarray, "
     Returns:
         float32, in cells; at least 1 in free cells, at most -1 in walls.
     """
-    _check_walls(walls, 2)
-    line, squares = workspace(*walls.shape)
-    out: NDArray[np.float32] = _signed_distances(walls[None], line, squares)[0]
+    out: NDArray[np.float32] = signed_distances(check_walls(walls, ndim=2)[None])[0]
     return out
 
 
@@ -80,9 +83,19 @@ def signed_distances(
 
     Args:
         walls: True where blocked.
-        threads: how many threads share the batch; worth it above a thousand grids or so.
+        threads: share large batches (from about a million cells) among this many threads; keep 1 inside worker
+            processes.
     """
-    _check_walls(walls, 3)
-    line, squares = workspace(*walls.shape[1:])
-    out: NDArray[np.float32] = _signed_distances(walls, line, squares)
+    walls = check_walls(walls, ndim=3)
+    out = np.empty(walls.shape, np.float32)
+    rows, cols = walls.shape[1:]
+    parts = [slice(None)]
+    if check_threads(threads) > 1 and walls.size >= _PARALLEL_CELLS:
+        parts = chunks(len(walls), threads)
+    if len(parts) == 1:
+        _fill_signed(walls, _kept.memory(rows, cols), out)
+        return out
+    with ThreadPoolExecutor(len(parts)) as pool:
+        for _ in pool.map(lambda part: _fill_signed(walls[part], _kept.memory(rows, cols), out[part]), parts):
+            pass
     return out

@@ -212,7 +212,10 @@ def _fill(
             found = 0
             for _ in range(_DRAWS_A_PAIR * pairs):
                 pair = ends[found]
-                if draw_pair(walls, state, min_l1, pair) and labels[pair[0], pair[1]] == labels[pair[2], pair[3]]:
+                if (
+                    draw_pair(walls, state, min_l1, pair)
+                    and labels[pair[0], pair[1]] == labels[pair[2], pair[3]]
+                ):
                     found += 1
                     if found == pairs:
                         break
@@ -220,4 +223,4 @@ def _fill(
                 break
         if found < pairs:
             return b
-    return index.shape[0]
+    return len(index)

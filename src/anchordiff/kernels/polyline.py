@@ -79,7 +79,9 @@ def resample_batch(
         raise ValueError(f"offsets must go from 0 to {len(points)}, found {offsets}")
     empty = np.diff(offsets) < 1
     if empty.any():
-        raise ValueError(f"offsets must increase strictly, found polyline {int(empty.argmax())} without a point")
+        raise ValueError(
+            f"offsets must increase strictly, found polyline {int(empty.argmax())} without a point"
+        )
     out = np.empty((len(offsets) - 1, horizon, points.shape[1]), points.dtype)
     if len(out):
         _resample_batch(points, offsets, out)

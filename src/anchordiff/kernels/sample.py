@@ -19,8 +19,8 @@ from jaxtyping import Bool, Float, Int
 from anchordiff.kernels._astar8 import _octile_workspace_size
 from anchordiff.kernels._draw_sample import make_samples
 from anchordiff.kernels._grid_checks import check_threads, chunks
-from anchordiff.kernels._squares import workspace
 from anchordiff.kernels._wall_bits import num_words
+from anchordiff.kernels.distance import signed_distances
 from anchordiff.kernels.maze import KINDS, Kind, check_index, check_maze_options
 from anchordiff.kernels.string_pull import check_clearance
 
@@ -104,12 +104,10 @@ def particle_samples(
         raise ValueError(f"pairs must be at least 1, found {pairs}")
     batch = len(index)
     walls = np.empty((batch, rows, cols), np.bool_)
-    sdf = np.empty((batch, rows, cols), np.float32)
     ends = np.empty((batch, 2, 2), np.float32)
     trajectory = np.empty((batch, horizon, 2), np.float32)
 
     def make(part: slice) -> None:
-        line, squares = workspace(rows, cols)
         made = make_samples(
             seed,
             index[part],
@@ -121,11 +119,8 @@ def particle_samples(
             expert == "smooth",
             float(clearance),
             num_words(cols),
-            line,
-            squares,
             np.empty(_octile_workspace_size(rows, cols), np.int32),
             walls[part],
-            sdf[part],
             ends[part],
             trajectory[part],
         )
@@ -140,6 +135,11 @@ def particle_samples(
             for _ in pool.map(make, parts):
                 pass
     start, goal = (np.ascontiguousarray(side) for side in (ends[:, 0], ends[:, 1]))
+    maze = index // pairs
+    fresh = np.append(True, maze[1:] != maze[:-1])[:batch]
+    sdf = signed_distances(walls if fresh.all() else walls[fresh], threads=threads)
+    if len(sdf) < batch:
+        sdf = sdf[np.cumsum(fresh) - 1]
     return ParticleSamples(walls, sdf, start, goal, trajectory)
 
 
