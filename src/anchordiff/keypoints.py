@@ -5,8 +5,8 @@ Notation: z are the keypoints of K anchors with times τ, u = (z − line) / sca
 
     D = c_skip u_t + c_out F(u_t, t),   c_skip = α s² / (α² s² + σ²),   c_out = s σ / √(α² s² + σ²)
 
-with s(τ) the standard deviation of a Brownian bridge: c_skip u_t is the best linear estimate under that prior (the preconditioning of
-Karras et al. 2022, with a spread that vanishes at the ends), so the ends are exact by construction.
+with s(τ) the standard deviation of a Brownian bridge: c_skip u_t is the best linear estimate under that prior (the
+preconditioning of Karras et al. 2022, with a spread that vanishes at the ends), so the ends are exact by construction.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from anchordiff.nn.embeddings import ContextEmbedding, fourier_features, fourier
 from anchordiff.nn.frame import LineFrame
 from anchordiff.nn.maze_encoder import MazeEncoder, MazeEncoderConfig, MazeEncoding
 from anchordiff.nn.transformer import RefinementTransformer, TransformerConfig
-from anchordiff.samplers import FlowSampler, Sampler
+from anchordiff.samplers import ElementNoise, FlowSampler, Sampler
 from anchordiff.samplers.prediction import Prediction, add_noise, to_x0
 from anchordiff.schedules import Schedule, make_schedule
 
@@ -148,25 +148,32 @@ class KeypointDiffusion(nn.Module):
         *,
         sampler: Sampler | None = None,
         generator: torch.Generator | None = None,
-        noise: Float[Tensor, "batch keypoints dim"] | None = None,
+        noise: ElementNoise | None = None,
         callback: Callable[[int, float, Tensor, Tensor], None] | None = None,
     ) -> Float[Tensor, "batch keypoints dim"]:
         """Draw keypoints; the ends are start and goal exactly.
 
+        All noise belongs to a sample and not to its place in the batch, so that batches can be cut anywhere.
+
         Args:
-            condition: what to generate for; the anchors' length may be a multiple of its length (condition-major).
+            condition: what to generate for; the anchors' length may be a multiple of its length
+                (condition-major).
             anchors: where the keypoints are to sit, one row a sample.
             sampler: default: `FlowSampler` with 8 Euler steps.
-            generator: source of the noise.
-            noise: initial unit noise instead of the generator's.
+            generator: gives a seed for each sample; torch's default one if left out.
+            noise: the samples' noise instead: step 0 for the first state, the others for the sampler.
             callback: called as `callback(step, t, z_t, z_0)` with states in cells.
+
+        Raises:
+            ValueError: if both `generator` and `noise` are given, or `noise` is not for as many samples.
         """
+        if generator is not None and noise is not None:
+            raise ValueError("generator and noise must not be given together, found both")
         encoding = condition if isinstance(condition, MazeEncoding) else self.encode(condition)
         scene = self._scene(encoding, anchors)
         frame = scene.frame
         if noise is None:
-            shape = (*anchors.index.shape, self.config.dim)
-            noise = torch.randn(shape, generator=generator, device=frame.line.device)
+            noise = ElementNoise.draw(len(anchors), generator=generator)
 
         def denoise(u_t: Tensor, t: Tensor) -> Tensor:
             return self._denoise(u_t, t, scene)[-1]
@@ -181,8 +188,13 @@ class KeypointDiffusion(nn.Module):
                 callback(step, t, frame.denormalise(u_t), frame.denormalise(u_0))
 
         sampler = FlowSampler(steps=8) if sampler is None else sampler
-        u = sampler(denoise, noise, self.schedule, project=project, generator=generator, callback=report)
-        return frame.denormalise(u)
+        x_1 = noise(0, frame.line)
+        u = sampler(denoise, x_1, self.schedule, project=project, noise=noise, callback=report)
+        ends = torch.stack([encoding.start, encoding.goal], dim=1)
+        keypoints = frame.denormalise(u)
+        # The frame gives them back up to rounding only.
+        keypoints[:, [0, -1], :2] = ends.repeat_interleave(len(anchors) // len(encoding), dim=0)
+        return keypoints
 
     def _scene(self, encoding: MazeEncoding, anchors: AnchorSet) -> "_Scene":
         copies = len(anchors) // len(encoding)

@@ -1,16 +1,7 @@
 """How a call is cut into batches without changing its result."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
-
-from jaxtyping import Float
-from torch import Tensor
-
-from anchordiff.samplers import ElementNoise, Sampler
-from anchordiff.samplers.base import Step
-from anchordiff.samplers.noise import NoiseSource
-from anchordiff.schedules import Schedule
 
 
 @dataclass(frozen=True)
@@ -44,34 +35,3 @@ def split(conditions: int, num_samples: int, batch_size: int | None) -> Iterator
         step = size if size < num_samples else high - low
         batches = tuple(slice(start, min(start + step, high)) for start in range(low, high, step))
         yield Group(slice(first, last), batches)
-
-
-@dataclass(frozen=True)
-class Seeded(Sampler):
-    """A sampler whose noise was drawn before the call was cut into batches."""
-
-    sampler: Sampler
-    noise: ElementNoise
-
-    def __call__(
-        self,
-        denoise: Callable[[Tensor, Tensor], Tensor],
-        x_1: Float[Tensor, " batch *shape"],
-        schedule: Schedule,
-        *,
-        generator: object = None,
-        noise: object = None,
-        **options: Any,  # noqa: ANN401
-    ) -> Float[Tensor, " batch *shape"]:
-        """Run the sampler with its own noise, whatever `generator` and `noise` are."""
-        return self.sampler(denoise, x_1, schedule, noise=self.noise, **options)
-
-    def _move(
-        self,
-        step: Step,
-        x_t: Tensor,
-        x_0: Tensor,
-        estimate: Callable[[Tensor, int], Tensor],
-        noise: NoiseSource,
-    ) -> Tensor:
-        return self.sampler._move(step, x_t, x_0, estimate, noise)

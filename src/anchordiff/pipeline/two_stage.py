@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Unpack
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from anchordiff import hub
@@ -15,7 +14,7 @@ from anchordiff.conditions import MazeCondition
 from anchordiff.denoiser import InterpDenoiser
 from anchordiff.keypoints import KeypointDiffusion
 from anchordiff.nn.maze_encoder import MazeEncoding
-from anchordiff.pipeline.batches import Group, Seeded, split
+from anchordiff.pipeline.batches import Group, split
 from anchordiff.pipeline.config import PipelineConfig, check_integer
 from anchordiff.pipeline.records import Generation, Plan, Trace
 from anchordiff.pipeline.refine import clamp_states, fill_in, refine
@@ -131,15 +130,13 @@ class TwoStagePipeline:
                 stack.enter_context(_evaluating(network))
             advance = stack.enter_context(_bar(groups, shown=options.get("progress", False)))
             stack.enter_context(torch.inference_mode())
-            like = torch.empty(*request.anchors.index.shape, self.keypoints.config.dim, device=self.device)
-            x_1 = noise(0, like)
             for group in groups:
                 part = condition[group.conditions] if len(groups) > 1 else condition
                 encodings = self.keypoints.encode(part), self.denoiser.encode(part)
                 for rows in group.batches:
                     recorder = _Recorder(options.get("callback"), keep=return_trace)
-                    seeded = Seeded(request.sampler.steps, request.sampler, ElementNoise(noise.seeds[rows]))
-                    result = self._batch(part, encodings, request, rows, x_1[rows], seeded, recorder)
+                    own = ElementNoise(noise.seeds[rows])
+                    result = self._batch(encodings, request, rows, own, recorder)
                     for name, value in result.items():
                         parts.setdefault(name, []).append(value)
                     times = recorder.times
@@ -238,22 +235,17 @@ class TwoStagePipeline:
 
     def _batch(
         self,
-        condition: MazeCondition,
         encodings: tuple[MazeEncoding, MazeEncoding],
         request: Request,
         rows: slice,
-        x_1: Float[Tensor, "batch K dim"],
-        sampler: Seeded,
+        noise: ElementNoise,
         recorder: "_Recorder",
     ) -> dict[str, Tensor]:
-        """Both stages for the samples `rows`, which belong to `condition`."""
+        """Both stages for the samples `rows`, which belong to the encoded conditions."""
         anchors = request.anchors[rows]
         keypoints = self.keypoints.sample(
-            encodings[0], anchors, sampler=sampler, noise=x_1, callback=recorder.callback
-        ).clone()
-        copies = len(anchors) // len(condition)
-        keypoints[:, 0, :2] = condition.start.repeat_interleave(copies, dim=0)
-        keypoints[:, -1, :2] = condition.goal.repeat_interleave(copies, dim=0)
+            encodings[0], anchors, sampler=request.sampler, noise=noise, callback=recorder.callback
+        )
         coarse = fill_in(keypoints, anchors)
         trajectory = refine(
             self.denoiser, coarse, anchors, encodings[1], level=request.level, walk=request.walk

@@ -171,7 +171,7 @@ class ScheduledSampling:
                 batch.condition[rows],
                 anchors[rows],
                 sampler=FlowSampler(self.bootstrap.sampler_steps),
-                noise=ElementNoise(seeds[rows])(0, truth[rows]),
+                noise=ElementNoise(seeds[rows]),
             )
         distance = (generated - truth[rows])[..., :2].norm(dim=-1).amax(dim=1)
         kept = distance <= self.bootstrap.tolerance  # false for NaN
