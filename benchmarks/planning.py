@@ -143,8 +143,12 @@ def load_pipeline(source: str) -> TwoStagePipeline:
 
 
 def compiled(pipeline: TwoStagePipeline) -> TwoStagePipeline:
-    """A copy whose encoders, sampler steps and refining pass are compiled."""
+    """A copy whose encoders, sampler steps and refining pass are compiled, but for the Numba kernel inside."""
     pipeline = deepcopy(pipeline)
+    for network in (pipeline.keypoints, pipeline.denoiser):
+        if network.config.encoder.value_iteration:
+            planner = network.encoder.value_iteration
+            planner.forward = torch.compiler.disable(planner.forward)
     parts: tuple[tuple[Any, str], ...] = (
         (pipeline.keypoints, "_denoise"),
         (pipeline.denoiser, "_estimates"),
