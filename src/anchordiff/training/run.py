@@ -126,7 +126,7 @@ def fit(
         ...     return torch.tensor(slot.indices % 7, dtype=torch.float32)[:, None]
         >>> def loss(model, x, generator):
         ...     return (model(x) - 2 * x).square().mean()
-        >>> options = RunOptions(save_every=5, max_seconds=0, tensorboard=False, progress=False)
+        >>> options = RunOptions(save_every=5, max_seconds=0.0, tensorboard=False, progress=False)
         >>> with TemporaryDirectory() as folder:
         ...     first = fit(model, batches, loss, TrainConfig(steps=20), folder, options=options)
         ...     second = fit(model, batches, loss, TrainConfig(steps=20), folder, resume=True)
