@@ -1,0 +1,199 @@
+"""Stage 2: any level, horizon and maze; its loss; and that it learns."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anchordiff.anchors import AnchorSet
+from anchordiff.conditions import MazeCondition
+from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset
+from anchordiff.denoiser import InterpDenoiser, InterpDenoiserConfig, _distance_to_anchors
+from anchordiff.interpolation import interpolate
+from anchordiff.masks import Ends, Even, Random
+from anchordiff.nn.maze_encoder import MazeEncoderConfig
+from anchordiff.nn.transformer import TransformerConfig
+
+HORIZON = 16
+CONFIG = InterpDenoiserConfig(
+    horizon=HORIZON,
+    num_levels=2,
+    num_anchors=4,
+    transformer=TransformerConfig(width=16, depth=2, heads=2),
+    encoder=MazeEncoderConfig(
+        map_channels=4, convolution_blocks=1, cell_channels=8, attention_channels=0, value_iteration=False
+    ),
+)
+
+
+def build(**changes) -> InterpDenoiser:
+    torch.manual_seed(0)
+    return InterpDenoiser(replace(CONFIG, **changes))
+
+
+@pytest.fixture
+def rough(roughen):
+    """A model with random heads, not to be trained."""
+    return lambda **changes: roughen(build(**changes)).requires_grad_(requires_grad=False)
+
+
+def even(batch: int, *, horizon: int = HORIZON, count: int = 4) -> AnchorSet:
+    return AnchorSet.from_mask(Even(count).sample(batch, horizon))
+
+
+def levels(batch: int, level: int = 2) -> torch.Tensor:
+    return torch.full((batch,), level)
+
+
+def path(condition: MazeCondition, *, horizon: int = HORIZON, dim: int = 2) -> torch.Tensor:
+    """A wavy line from start to goal."""
+    times = torch.linspace(0, 1, horizon)[:, None]
+    line = condition.start[:, None] + times * (condition.goal - condition.start)[:, None]
+    positions = line + 0.3 * (9 * times).sin() * torch.tensor([1.0, -1.0])
+    return torch.cat([positions, torch.zeros_like(positions)], dim=-1) if dim == 4 else positions
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_a_fresh_model_gives_back_what_it_gets(mazes, level):
+    condition = mazes(3)
+    x_s = path(condition)
+    assert torch.equal(build()(x_s, levels(3, level), even(3), condition), x_s)
+
+
+def test_level_zero_keeps_every_step_and_is_restored_from_itself(rough, mazes):
+    condition, anchors = mazes(3), even(3, count=HORIZON)
+    x_0 = path(condition)
+    x_s = interpolate(anchors.gather(x_0), anchors)
+    torch.testing.assert_close(x_s, x_0)
+    found = rough()(x_s, levels(3, 0), anchors, condition)
+    assert found.shape == x_0.shape
+    assert bool(found.isfinite().all())
+
+
+@pytest.mark.parametrize(("horizon", "count"), [(2, 2), (7, 3), (64, 8), (384, 8)])
+@pytest.mark.parametrize("dim", [2, 4])
+def test_any_horizon_can_be_asked_for(rough, mazes, horizon, count, dim):
+    model, condition = rough(dim=dim), mazes(2)
+    anchors = even(4, horizon=horizon, count=count)
+    x_s = path(condition, horizon=horizon, dim=dim).repeat_interleave(2, dim=0)
+    found = model(x_s, levels(4), anchors, condition)
+    assert found.shape == (4, horizon, dim)
+    assert bool(found.isfinite().all())
+    assert float((found - x_s).abs().min(dim=0).values.max()) > 1e-4
+
+
+@pytest.mark.parametrize(("rows", "cols"), [(5, 5), (15, 23)])
+def test_mazes_of_other_sizes_work(rough, mazes, rows, cols):
+    condition = mazes(2, rows, cols)
+    assert bool(rough()(path(condition), levels(2), even(2), condition).isfinite().all())
+
+
+def test_every_input_matters_and_no_element_sees_another(rough, mazes):
+    model, condition, x_s = rough(), mazes(3), path(mazes(3))
+    anchors = AnchorSet.from_mask((Ends() + Random(2)).sample(3, HORIZON, generator=torch.Generator()))
+    expected = model(x_s, levels(3), anchors, condition)
+    for element in range(3):
+        alone = model(x_s[[element]], levels(1), anchors[[element]], condition[[element]])
+        torch.testing.assert_close(alone, expected[[element]], atol=1e-4, rtol=1e-4)
+    others = [
+        model(x_s, levels(3, 1), anchors, condition),
+        model(x_s, levels(3), even(3), condition),
+        model(x_s, levels(3), anchors, mazes(3, seed=1)),
+        model(x_s, levels(3), anchors, replace(condition, goal=condition.start)),
+    ]
+    for other in others:
+        assert float((other - expected).abs().max()) > 1e-4
+
+
+def test_copies_share_an_encoding(rough, mazes):
+    model, condition = rough(encoder=replace(CONFIG.encoder, attention_channels=8)), mazes(2)
+    x_s = path(condition).repeat_interleave(3, dim=0)
+    x_s = x_s + 0.1 * torch.randn(x_s.shape, generator=torch.Generator().manual_seed(0))
+    shared = model(x_s, levels(6), even(6), model.encode(condition))
+    torch.testing.assert_close(shared, model(x_s, levels(6), even(6), condition.repeat(3)))
+
+
+def open_room(batch: int) -> MazeCondition:
+    walls = np.zeros((batch, 9, 9), dtype=bool)
+    start = np.full((batch, 2), 2.0, dtype=np.float32)
+    return MazeCondition.from_arrays(walls, start, start + 5)
+
+
+def test_the_loss_is_zero_for_an_oracle_in_the_open():
+    condition = open_room(3)
+    x_0 = path(condition)
+    terms = build().loss(x_0, x_0, levels(3), even(3), condition)
+    assert terms.keys() == {"loss", "error", "hinge"}
+    assert {name: float(value.detach()) for name, value in terms.items()} == dict.fromkeys(terms, 0.0)
+
+
+def test_the_error_is_the_squared_distance_weighed_by_block():
+    condition = open_room(3)
+    x_0 = path(condition)
+    model = build()
+    with torch.no_grad():
+        model.transformer.heads[1][1].bias.copy_(torch.tensor([0.2, 0.0]))
+    terms = model.loss(x_0, x_0 - 0.2 * torch.tensor([1.0, 0.0]), levels(3), even(3), condition)
+    assert float(terms["error"]) == pytest.approx(0.0, abs=1e-10)
+    assert float(terms["loss"].detach()) == pytest.approx(0.04 / 2 / 3, rel=1e-4)  # the first block's share
+
+
+def test_the_hinge_acts_on_steps_and_half_way_between_them():
+    walls = np.zeros((1, 9, 9), dtype=bool)
+    walls[0, 4, 4] = True
+    condition = MazeCondition.from_arrays(walls, np.array([[3.5, 4.5]]), np.array([[5.5, 4.5]]))
+    model = build()
+    across = torch.tensor([[[3.5, 4.5], [5.5, 4.5]]])  # only half way inside the wall, 0.5 deep
+    around = torch.tensor([[[3.5, 3.8], [5.5, 3.8]]])  # 0.2 away from it half way
+    anchors = AnchorSet(torch.tensor([[0, 1]]), horizon=2)
+    for way, margin, expected in ((across, 0.15, 0.65), (around, 0.15, 0.0), (around, 0.3, 0.1)):
+        terms = model.loss(way, way, levels(1), anchors, condition, margin=margin, hinge=0.7)
+        assert float(terms["hinge"]) == pytest.approx(expected / 3, abs=1e-5)
+        assert float(terms["loss"].detach()) == pytest.approx(0.7 * expected / 3, abs=1e-5)
+    pushed = build()
+    pushed.loss(around, around, levels(1), anchors, condition, margin=0.3)["loss"].backward()
+    assert float(pushed.transformer.heads[1][1].bias.grad[1]) > 0  # downhill is up, away from the wall
+
+
+def test_checkpointed_activations_give_the_same_gradients(roughen, mazes):
+    condition, gradients = mazes(2), []
+    for checkpointing in (False, True):
+        body = replace(CONFIG.transformer, activation_checkpointing=checkpointing)
+        model = roughen(build(transformer=body))
+        terms = model.loss(path(condition), path(condition) + 0.1, levels(2), even(2), condition)
+        terms["loss"].backward()
+        gradients.append({name: p.grad for name, p in model.named_parameters()})
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], gradient, msg=name)
+
+
+@given(data=st.data(), horizon=st.integers(2, 20))
+def test_each_step_knows_how_far_its_anchors_are(data, horizon):
+    inner = data.draw(st.sets(st.integers(1, horizon - 2))) if horizon > 2 else set()
+    index = sorted({0, horizon - 1} | inner)
+    before, after = _distance_to_anchors(AnchorSet(torch.tensor([index]), horizon=horizon))
+    for step in range(horizon):
+        last, following = max(i for i in index if i <= step), min(i for i in index if i >= step)
+        assert float(before[0, step]) == pytest.approx((step - last) / (horizon - 1))
+        assert float(after[0, step]) == pytest.approx((following - step) / (horizon - 1))
+
+
+def test_a_tiny_model_learns_a_handful_of_mazes():
+    data = ParticleMazeDataset(ParticleMazeConfig(rows=9, cols=9, min_l1=6, horizon=HORIZON))
+    batch = data.batch(range(8))
+    x_0, condition, anchors = batch.trajectory, batch.condition, even(8, count=3)
+    x_s = interpolate(anchors.gather(x_0), anchors)
+    model = build(transformer=TransformerConfig(width=32, depth=2, heads=2))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    errors = []
+    for _ in range(150):
+        terms = model.loss(x_0, x_s, levels(8), anchors, condition)
+        optimizer.zero_grad()
+        terms["loss"].backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        errors.append(float(terms["error"]))
+    assert errors[-1] < 0.05 * errors[0]
