@@ -11,7 +11,6 @@ import pytest
 import tyro
 
 import anchordiff
-from anchordiff.hub import bundled_names
 
 ROOT = Path(__file__).parent.parent
 SOURCE = Path(anchordiff.__file__).parent
@@ -38,12 +37,9 @@ WITH_EXAMPLES = sorted(p for p in SOURCE.rglob("*.py") if re.search(r"^\s*>>> ",
 
 @pytest.mark.parametrize("page", WITH_CODE, ids=name)
 def test_python_blocks_run_in_order(page, tmp_path, monkeypatch):
-    code = blocks(page, "python", "{code-cell}")
-    if "particle-maze" not in bundled_names() and any('from_pretrained("particle-maze")' in c for c in code):
-        pytest.skip("this installation has no bundled weights")
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "__docs__"}
-    for block in code:
+    for block in blocks(page, "python", "{code-cell}"):
         exec(compile(block, str(page), "exec"), namespace)
 
 
