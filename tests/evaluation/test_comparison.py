@@ -18,9 +18,7 @@ ENCODER = MazeEncoderConfig(map_channels=4, convolution_blocks=1, cell_channels=
 
 
 def stage_1(keypoints: int) -> KeypointDiffusion:
-    config = KeypointDiffusionConfig(
-        horizon=16, num_keypoints=keypoints, transformer=BODY, encoder=ENCODER
-    )
+    config = KeypointDiffusionConfig(horizon=16, num_keypoints=keypoints, transformer=BODY, encoder=ENCODER)
     return KeypointDiffusion(config)
 
 

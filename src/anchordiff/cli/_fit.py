@@ -52,10 +52,12 @@ class TrainCommand(ABC):
     validate: int = 256
 
     def __post_init__(self) -> None:
+        if self.data.split != "train":
+            raise ValueError(f'--data.split must be "train", found "{self.data.split}": it is for evaluation')
         if self.validate < 0:
-            raise ValueError(f"validate must not be negative, found {self.validate}")
+            raise ValueError(f"--validate must not be negative, found {self.validate}")
         if self.threads is not None and self.threads < 1:
-            raise ValueError(f"threads must be at least 1, found {self.threads}")
+            raise ValueError(f"--threads must be at least 1, found {self.threads}")
 
     @abstractmethod
     def execute(self) -> None:

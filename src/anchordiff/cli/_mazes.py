@@ -76,7 +76,7 @@ def read_task(path: Path, *, start: Position | None, goal: Position | None, hori
 
 
 def _letter(text: str, letter: str) -> Position | None:
-    for row, line in enumerate(text.splitlines()):
+    for row, line in enumerate(text.split()):
         if letter in line:
             return line.index(letter) + 0.5, row + 0.5
     return None

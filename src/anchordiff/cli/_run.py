@@ -4,6 +4,7 @@ import io
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Protocol
 
@@ -58,14 +59,19 @@ def one_line(box: str) -> str:
         >>> one_line("╭─ Title ──╮\n│ Unrecognized │\n│ options: --a │\n│ ──── │\n│ Run --help │\n╰────╯")
         'Unrecognized options: --a'
     """
-    lines = [line.strip("│ ") for line in box.splitlines()[1:-1]]
-    rules = [place for place, line in enumerate(lines) if line and not line.strip("─")]
-    if not rules:
+    lines = [line.strip("│ ") for line in box.splitlines()[1:]]
+    # The title comes first, and without line-drawing characters a rule after it.
+    rules = [place for place, line in enumerate(lines) if line and not line.strip("─-╭╮╰╯")]
+    if len(rules) < 2:
         return box.strip()
-    first, rest = lines[: rules[0]], lines[rules[0] :]
-    similar = next((line.split()[0] for line in rest if line.startswith("--")), None)
-    known = similar is None or any(similar in line for line in first)
-    return " ".join(first) + ("" if known else f" (perhaps {similar}?)")
+    after = 1 if rules[0] == 0 else 0
+    first, rest = lines[after : rules[after]], lines[rules[after] :]
+    similar = [line.split()[0] for line in rest if line.startswith("--")]
+    wrong = [word.strip(",") for line in first for word in line.split() if word.startswith("--")]
+    if not wrong or not similar or set(wrong) & set(similar):
+        return " ".join(first)
+    (closest,) = get_close_matches(wrong[0], similar, n=1, cutoff=0.0)
+    return f"{' '.join(first)} (perhaps {closest}?)"
 
 
 def _complain(name: str, error: Exception | str, *, code: int) -> int:

@@ -10,6 +10,7 @@ from torch import nn
 
 from anchordiff import hub
 from anchordiff.configs import config_from_json
+from anchordiff.errors import CorruptFileError
 from anchordiff.hub.registry import config_class
 from anchordiff.keypoints import KeypointDiffusion
 from anchordiff.pipeline import TwoStagePipeline
@@ -49,7 +50,7 @@ def load_full_sequence(source: str | None, pipeline: str, device: torch.device) 
         return load_stage(Path(source), KeypointDiffusion).to(device)
     try:
         model = hub.from_pretrained(pipeline, KeypointDiffusion, subfolder=FULL_SEQUENCE)
-    except (FileNotFoundError, ValueError):
+    except FileNotFoundError:
         return None
     return model.to(device)
 
@@ -69,7 +70,12 @@ def load_stage(folder: Path, kind: type[Stage]) -> Stage:
         data: dict[str, Any] = json.load(file)["model"]
     make: Any = kind
     model: Stage = make(config_from_json(config_class(kind), data))
-    model.load_state_dict(content["model"])
-    if content["ema"] is not None:
-        model.load_state_dict({**content["ema"]["average"], **content["ema"]["buffers"]}, strict=False)
+    try:
+        model.load_state_dict(content["model"])
+        if content["ema"] is not None:
+            model.load_state_dict({**content["ema"]["average"], **content["ema"]["buffers"]}, strict=False)
+    except RuntimeError as error:
+        raise CorruptFileError(
+            f"{checkpoint} does not fit this version: {' '.join(str(error).split())}"
+        ) from error
     return model.eval()

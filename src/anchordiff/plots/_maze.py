@@ -34,16 +34,26 @@ def draw_maze(axes: Axes, condition: MazeCondition, *, element: int = 0) -> Axes
     return image
 
 
+def panel_size(condition: MazeCondition, width: float) -> tuple[float, float]:
+    """Width and height in inches of a panel that fits its maze, with a line of title above."""
+    rows, cols = condition.walls.shape[1:]
+    return width, width * min(max(rows / cols, 0.4), 2.0) + 0.25
+
+
 def draw_line(axes: Axes, name: str, points: Points, *, label: str | None = None, **changes: Any) -> None:  # noqa: ANN401
     """Draw points of shape (steps, dim) in the look that `name` has everywhere."""
     array = positions(points)
     axes.plot(array[:, 0], array[:, 1], label=label, **(LINES[name] | changes))
 
 
-def draw_ends(axes: Axes, condition: MazeCondition, *, element: int = 0, labels: bool = False) -> None:
-    """Mark start and goal."""
+def draw_ends(
+    axes: Axes, condition: MazeCondition, *, element: int = 0, labels: bool = False, scale: float = 1.0
+) -> None:
+    """Mark start and goal; `scale` is the size of the marks over that in a large picture."""
     for name, point in (("start", condition.start), ("goal", condition.goal)):
-        draw_line(axes, name, point[element : element + 1], label=name if labels else None)
+        size = scale * LINES[name]["markersize"]
+        label = name if labels else None
+        draw_line(axes, name, point[element : element + 1], label=label, markersize=size)
 
 
 def draw_collisions(axes: Axes, condition: MazeCondition, points: Points, *, element: int = 0) -> int:

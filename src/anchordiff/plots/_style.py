@@ -29,7 +29,7 @@ WALL: Final = LinearSegmentedColormap.from_list("wall", ["#4A535E", "#20262D"])
 # What each line of a plan looks like; shapes differ as well as colours, for prints in grey.
 LINES: Final[dict[str, dict[str, Any]]] = {
     "expert": {"color": GREEN, "linewidth": 7.0, "alpha": 0.4, "solid_capstyle": "round", "zorder": 3},
-    "coarse": {"color": ORANGE, "linewidth": 1.8, "linestyle": (0, (4, 1.5)), "zorder": 4},
+    "coarse": {"color": ORANGE, "linewidth": 1.6, "linestyle": (0, (4, 1.5)), "zorder": 5.5},
     "trajectory": {"color": BLUE, "linewidth": 2.4, "zorder": 5},
     "keypoints": {
         "color": ORANGE, "linestyle": "none", "marker": "o", "markersize": 7,

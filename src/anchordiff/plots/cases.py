@@ -7,7 +7,15 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from anchordiff.conditions import MazeCondition
-from anchordiff.plots._maze import Points, check_one, draw_collisions, draw_ends, draw_line, draw_maze
+from anchordiff.plots._maze import (
+    Points,
+    check_one,
+    draw_collisions,
+    draw_ends,
+    draw_line,
+    draw_maze,
+    panel_size,
+)
 from anchordiff.plots._style import panels, styled
 
 
@@ -45,7 +53,7 @@ def draw_cases(cases: Sequence[Case], *, title: str = "", columns: int = 4) -> F
         figure = Figure(figsize=(5, 1.2), layout="constrained")
         figure.text(0.5, 0.5, title or "nothing to show", ha="center", va="center")
         return figure
-    figure, axes = panels(len(cases), columns=columns, size=(3.3, 3.5))
+    figure, axes = panels(len(cases), columns=columns, size=panel_size(cases[0].condition, 3.3))
     labels: dict[str, Artist] = {}
     for axis, case in zip(axes, cases, strict=True):
         check_one(case.condition)
@@ -59,7 +67,7 @@ def draw_cases(cases: Sequence[Case], *, title: str = "", columns: int = 4) -> F
             if points is not None:
                 small = {"markersize": 5} if name == "keypoints" else {}
                 draw_line(axis, name, points, label=label, **small)
-        draw_ends(axis, case.condition, labels=True)
+        draw_ends(axis, case.condition, labels=True, scale=0.75)
         draw_collisions(axis, case.condition, case.trajectory)
         axis.set_title(case.title, fontsize=9)
         labels |= {label: handle for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from anchordiff.conditions import MazeCondition
-from anchordiff.plots._maze import Points, check_one, draw_ends, draw_line, draw_maze
+from anchordiff.plots._maze import Points, check_one, draw_ends, draw_line, draw_maze, panel_size
 from anchordiff.plots._style import panels, styled
 
 
@@ -42,14 +42,14 @@ def draw_denoising(
         {round(place * last / max(1, min(most, len(states)) - 1)) for place in range(most)}
         & set(range(last + 1))
     )
-    figure, axes = panels(len(shown), columns=columns, size=(2.7, 2.9))
+    figure, axes = panels(len(shown), columns=columns, size=panel_size(condition, 2.7))
     for axis, step in zip(axes, shown, strict=True):
         draw_maze(axis, condition)
         draw_line(axis, "coarse", states[step], label="keypoints joined")
         if trajectory is not None and step == last:
             draw_line(axis, "trajectory", trajectory, label="trajectory of stage 2")
-        draw_line(axis, "keypoints", states[step], label="keypoints")
-        draw_ends(axis, condition, labels=True)
+        draw_line(axis, "keypoints", states[step], label="keypoints", markersize=5.5)
+        draw_ends(axis, condition, labels=True, scale=0.75)
         time = "" if times is None else f", t = {times[step]:.2f}"
         axis.set_title(f"step {step}{time}")
     handles, labels = axes[-1].get_legend_handles_labels()

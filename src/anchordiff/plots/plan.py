@@ -3,7 +3,15 @@
 from matplotlib.figure import Figure
 
 from anchordiff.conditions import MazeCondition
-from anchordiff.plots._maze import Points, check_one, draw_collisions, draw_ends, draw_line, draw_maze
+from anchordiff.plots._maze import (
+    Points,
+    check_one,
+    draw_collisions,
+    draw_ends,
+    draw_line,
+    draw_maze,
+    panel_size,
+)
 from anchordiff.plots._style import styled
 
 
@@ -36,7 +44,8 @@ def draw_plan(
         >>> figure = draw_plan(batch.condition, batch.trajectory[0], title="the expert")
     """
     check_one(condition)
-    figure = Figure(figsize=(7.2, 6.7), layout="constrained")
+    width, height = panel_size(condition, 6.2)
+    figure = Figure(figsize=(width + 1.0, height + 0.45), layout="constrained")
     axes = figure.add_subplot()
     image = draw_maze(axes, condition)
     if expert is not None:

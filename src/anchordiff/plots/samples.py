@@ -12,7 +12,7 @@ from torch import Tensor
 
 from anchordiff.conditions import MazeCondition
 from anchordiff.kernels.line_of_sight import polylines_are_free
-from anchordiff.plots._maze import draw_collisions, draw_ends, draw_line, draw_maze
+from anchordiff.plots._maze import draw_collisions, draw_ends, draw_line, draw_maze, panel_size
 from anchordiff.plots._style import LINES, VERMILION, panels, styled
 
 _HITTING: Final[dict[str, Any]] = {"color": VERMILION, "linestyle": (0, (3, 1.5))}
@@ -47,7 +47,8 @@ def draw_samples(
         raise ValueError(f"titles must be {count}, one for each condition, found {len(titles)}")
     groups = rearrange(trajectories.detach().float().cpu()[..., :2], "(b n) h d -> b n h d", b=count)
     walls = condition.walls.cpu().numpy()
-    figure, axes = panels(count, columns=columns, size=(3.1, 3.2) if count > 1 else (6.2, 6.4))
+    width, scale = (6.2, 1.0) if count == 1 else (3.1, 0.75)
+    figure, axes = panels(count, columns=columns, size=panel_size(condition, width))
     for element, (axis, group) in enumerate(zip(axes, groups, strict=True)):
         draw_maze(axis, condition, element=element)
         free = polylines_are_free(walls[element : element + 1], np.ascontiguousarray(group.numpy()))
@@ -57,7 +58,7 @@ def draw_samples(
             draw_line(axis, "trajectory", sample, linewidth=width, alpha=0.85, **look)
             if not good:
                 draw_collisions(axis, condition, sample, element=element)
-        draw_ends(axis, condition, element=element)
+        draw_ends(axis, condition, element=element, scale=scale)
         title = f"{int(free.sum())} of {len(group)} free" if titles is None else titles[element]
         axis.set_title(title)
     figure.legend(handles=_legend(), loc="outside lower center", ncols=4)
