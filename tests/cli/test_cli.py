@@ -83,7 +83,7 @@ def test_help_is_quick_and_names_all_commands():
     ],
 )
 def test_every_command_explains_every_flag(command, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "120")
     succeed(*command.split(), "--help")
     text = capsys.readouterr().out
     assert f"usage: anchordiff {command}" in text
