@@ -19,9 +19,10 @@ def test_a_fresh_layer_counts_steps():
 
 
 def test_each_source_of_each_maze_is_at_distance_zero_and_none_beyond_far(roughen):
+    torch.manual_seed(0)
     layer = roughen(ValueIteration(2), size=0.1)
     sources = torch.tensor([[0, 5], [7, 7]])
-    distance = layer(torch.randn(2, 2, 5, 6, generator=torch.Generator().manual_seed(0)), sources)
+    distance = layer(torch.randn(2, 2, 5, 6), sources).detach()
     assert distance.shape == (2, 2, 3, 4)
     assert bool((distance.flatten(2).gather(2, sources[..., None]) == 0).all())
     assert float(distance.min()) == 0
@@ -48,10 +49,11 @@ def test_at_a_fixed_point_gradients_go_to_the_best_step_of_each_cell(generator):
     settled = fixed_point(distance, costs)
     assert not settled.requires_grad
     gradient = torch.autograd.grad(sweep(sweep(settled, costs), costs).sum(), costs)[0]
+    known = costs.detach()
     for r in range(rows):
         for c in range(cols):
             through = {
-                k: float(costs[0, k, r, c] + settled[0, 0, r + i, c + j])
+                k: float(known[0, k, r, c] + settled[0, 0, r + i, c + j])
                 for k, (i, j) in enumerate(STEPS)
                 if 0 <= r + i < rows and 0 <= c + j < cols
             }
@@ -62,7 +64,8 @@ def test_at_a_fixed_point_gradients_go_to_the_best_step_of_each_cell(generator):
 
 
 def test_gradients_change_no_value(roughen):
-    layer = roughen(ValueIteration(2), size=0.3)
+    torch.manual_seed(0)
+    layer = roughen(ValueIteration(2), size=0.1)
     padded, sources = torch.randn(2, 2, 8, 8), torch.tensor([[3], [4]])
     with torch.no_grad():
         expected = layer(padded, sources)
