@@ -1,8 +1,8 @@
 """Stage 2: undo interpolation in one pass.
 
 Notation: x_0 is a trajectory, M_0 ⊃ … ⊃ M_S nested sets of anchors, x_s = Interp(x_0 | M_s). The network
-f(x_s, M_s, s, condition) estimates x_0 from x_s; anchor density is the corruption level (in the manner of cold diffusion,
-Bansal et al. 2022).
+f(x_s, M_s, s, condition) estimates x_0 from x_s; anchor density is the corruption level (in the manner of
+cold diffusion, Bansal et al. 2022).
 """
 
 from dataclasses import dataclass, field

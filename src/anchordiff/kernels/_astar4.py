@@ -130,7 +130,7 @@ def _push_both(
     step: np.uint64,
     towards_code: np.uint8,
     away_code: np.uint8,
-    closer: bool,  # noqa: FBT001
+    closer: bool,
     current: np.uint64,
     following: np.uint64,
 ) -> tuple[np.uint64, np.uint64]:

@@ -1,8 +1,9 @@
 """Fixed points of value iteration on a grid, by fast sweeping.
 
-Notation: D[s, r, c] is the distance of a cell to source s, w[k, r, c] > 0 the cost of the step from a cell to its k-th neighbour, in the
-row-major order of the 3 × 3 window without its centre. The fixed point of D ← min(D, min_k w_k + D(neighbour k)) is unique for positive
-costs; Gauss-Seidel sweeps in alternating directions (Zhao 2005) reach it in a few passes.
+Notation: D[s, r, c] is the distance of a cell to source s, w[k, r, c] > 0 the cost of the step from a cell to
+its k-th neighbour, in the row-major order of the 3 × 3 window without its centre. The fixed point of
+D ← min(D, min_k w_k + D(neighbour k)) is unique for positive costs; Gauss-Seidel sweeps in alternating
+directions (Zhao 2005) reach it in a few passes.
 """
 
 import numpy as np

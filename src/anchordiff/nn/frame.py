@@ -1,7 +1,8 @@
 """The frame in which networks see a trajectory: relative to the straight line between its ends.
 
-Notation: τ in [0, 1] is the time of a step, ℓ(τ) = start + τ (goal − start). A state x becomes u = (x − ℓ(τ)) / scale, so
-that the straight line is zero, both ends are zero, and a diffusion starts from noise around the line.
+Notation: τ in [0, 1] is the time of a step, ℓ(τ) = start + τ (goal − start). A state x becomes
+u = (x − ℓ(τ)) / scale, so that the straight line is zero, both ends are zero, and a diffusion starts from
+noise around the line.
 """
 
 from dataclasses import dataclass
