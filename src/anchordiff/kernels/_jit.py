@@ -20,7 +20,7 @@ def kernel(*, parallel: bool = False, fastmath: bool = False) -> Callable[[Funct
     """
 
     def compile_lazily(function: Function) -> Function:
-        options = {"nogil": True, "parallel": parallel, "fastmath": fastmath}
+        options: dict[str, Any] = {"nogil": True, "parallel": parallel, "fastmath": fastmath}
         try:
             dispatcher = numba.njit(cache=True, **options)(function)
         except RuntimeError as error:
