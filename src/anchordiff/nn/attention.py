@@ -29,9 +29,9 @@ class Rotation:
         return cls(cos=angles.cos(), sin=angles.sin())
 
     def __call__(
-        self, x: Float[Tensor, "batch heads tokens head_dim"]
-    ) -> Float[Tensor, "batch heads tokens head_dim"]:
-        """Rotate queries or keys."""
+        self, x: Float[Tensor, "*stack batch heads tokens head_dim"]
+    ) -> Float[Tensor, "*stack batch heads tokens head_dim"]:
+        """Rotate queries or keys, or both in a stack."""
         first, second = x.chunk(2, dim=-1)
         cos, sin = self.cos.to(x.dtype), self.sin.to(x.dtype)
         return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
@@ -57,10 +57,9 @@ class SelfAttention(nn.Module):
         self, x: Float[Tensor, "batch tokens width"], rotation: Rotation
     ) -> Float[Tensor, "batch tokens width"]:
         """Attend, with queries and keys rotated."""
-        q, k, v = rearrange(self.to_qkv(x), "b n (three h d) -> three b h n d", three=3, h=self.heads)
-        mixed = functional.scaled_dot_product_attention(
-            rotation(q), rotation(k), v, is_causal=self.causal
-        )
+        qkv = rearrange(self.to_qkv(x), "b n (three h d) -> three b h n d", three=3, h=self.heads)
+        q, k = rotation(qkv[:2]).unbind()
+        mixed = functional.scaled_dot_product_attention(q, k, qkv[2], is_causal=self.causal)
         out: Tensor = self.to_out(rearrange(mixed, "b h n d -> b n (h d)"))
         return out
 

@@ -61,11 +61,11 @@ class _Block(nn.Module):
     ) -> Tensor:
         shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = modulation.unsqueeze(-2).unbind(dim=1)
         h = h + self.to_look(look)
-        h = h + gate_a * self.self_attention(_norm(h) * (1 + scale_a) + shift_a, rotation)
+        attended = self.self_attention(torch.addcmul(shift_a, _norm(h), scale_a), rotation)
+        h = torch.addcmul(h, gate_a, attended)
         if self.cross_attention is not None:
             h = h + self.cross_attention(self.cross_norm(h), encoding.keys, encoding.values)
-        feed: Tensor = self.feed_forward(_norm(h) * (1 + scale_f) + shift_f)
-        return h + gate_f * feed
+        return torch.addcmul(h, gate_f, self.feed_forward(torch.addcmul(shift_f, _norm(h), scale_f)))
 
 
 def _norm(h: Tensor) -> Tensor:
@@ -143,6 +143,8 @@ class RefinementTransformer(nn.Module):
             self.modulation(functional.silu(context)), "b (depth six width) -> depth b six width",
             depth=self.config.depth, six=6,
         )  # fmt: skip
+        # Scales are learned as differences from one.
+        modulation = modulation + modulation.new_tensor([0, 1, 0, 0, 1, 0])[:, None]
         estimates = []
         for block, head, shifts in zip(self.blocks, self.heads, modulation, strict=True):
             look = lookup(estimate.detach())
