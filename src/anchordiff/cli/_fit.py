@@ -94,7 +94,7 @@ def run_training(
         if not (flags.resume and has_run(flags.out)):
             take_weights(model, flags.init)
     size = sum(p.numel() for p in model.parameters())
-    sys.stdout.write(f"training {size / 1e6:.2f} M parameters on {device} in {flags.out}\n")
+    _say(f"training {size / 1e6:.2f} M parameters on {device} in {flags.out}\n")
     evaluate = None
     if flags.validate:
         held_out = replace(flags.data, split="held_out", seed=VALIDATION_SEED)
@@ -124,11 +124,11 @@ def run_training(
         options=flags.run,
     )
     if not result.finished:
-        sys.stdout.write(f"stopped after step {result.step}; go on with the same command and --resume\n")
+        _say(f"stopped after step {result.step}; go on with the same command and --resume\n")
         return
-    if os.environ.get("RANK", "0") == "0":
+    if _is_first():
         hub.save_pretrained(model, flags.out)
-    sys.stdout.write(f"finished after step {result.step}; the model is in {flags.out}\n")
+    _say(f"finished after step {result.step}; the model is in {flags.out}\n")
 
 
 def check_agreement(data: ParticleMazeConfig, *, horizon: int, dim: int) -> None:
@@ -140,6 +140,16 @@ def check_agreement(data: ParticleMazeConfig, *, horizon: int, dim: int) -> None
     for name, of_model, of_data in (("horizon", horizon, data.horizon), ("dim", dim, data.dim)):
         if of_model != of_data:
             raise ValueError(f"--model.{name} must equal --data.{name}, found {of_model} and {of_data}")
+
+
+def _is_first() -> bool:
+    """Whether this is process 0 of a `torchrun`, or the only one: it writes and speaks."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _say(text: str) -> None:
+    if _is_first():
+        sys.stdout.write(text)
 
 
 def _stepped(dataset: ParticleMazeDataset, slot: Slot) -> SteppedBatch:
