@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from anchordiff.kernels._astar8 import _octile_path
+from anchordiff.kernels._astar8 import _octile_path, _octile_workspace_size
 from anchordiff.kernels._draw_maze import draw_maze, draw_pair
 from anchordiff.kernels._jit import kernel
 from anchordiff.kernels._random import draw_uniform, open_stream
 from anchordiff.kernels._resample import resample_evenly, resample_through_vertices
-from anchordiff.kernels._taut import taut, trace
+from anchordiff.kernels._taut import SCRATCH, taut, trace
 from anchordiff.kernels._wall_bits import find_corners, grown_line_is_free, pack_walls
 
 Walls = NDArray[np.bool_]
@@ -80,8 +80,7 @@ def _draw_trip(
     corners: NDArray[np.uint64],
     points: Floats,
     lengths: Floats,
-    chain: Floats,
-    triangle: Floats,
+    scratch: Floats,
     ends: NDArray[np.float32],
     trajectory: NDArray[np.float32],
 ) -> bool:
@@ -96,7 +95,7 @@ def _draw_trip(
         _jitter(walls, state, pair[2], pair[3], clearance, ends[1])
         count = trace(cells, count, ends, points)
         if smooth:
-            count = taut(bits, corners, points, count, clearance, chain, triangle)
+            count = taut(bits, corners, points, count, clearance, scratch)
         resample_evenly(points, count, lengths, trajectory)
         if _trajectory_is_free(bits, points, count, lengths, trajectory):
             return True
@@ -117,7 +116,6 @@ def make_samples(
     smooth: bool,
     clearance: float,
     words: int,
-    integers: NDArray[np.int32],
     all_walls: Walls,
     all_ends: NDArray[np.float32],
     all_trajectories: NDArray[np.float32],
@@ -131,13 +129,13 @@ def make_samples(
     state = np.empty(1, np.uint64)
     pair = np.empty(4, np.int64)
     bits = np.empty((rows, words), np.uint64)
-    corners = np.empty((rows + 1, words), np.uint64)
+    corners = np.empty((rows + 1, words, 3), np.uint64)
     cells = np.empty((rows * cols, 2), np.int32)
+    integers = np.empty(_octile_workspace_size(rows, cols), np.int32)
     work = np.empty(rows * cols + 8, np.int64)
     points = np.empty((2 * rows * cols + 64, 2), np.float64)
     lengths = np.empty(2 * rows * cols + 64, np.float64)
-    chain = np.empty((256, 2), np.float64)
-    triangle = np.empty(6, np.float64)
+    scratch = np.empty((SCRATCH, 2), np.float64)
     previous, attempt = -1, 0
     for b in range(index.shape[0]):
         walls = all_walls[b]
@@ -162,7 +160,7 @@ def make_samples(
                 open_stream(state, seed, maze, trip * _MAZES + attempt)
             found = _draw_trip(
                 walls, state, _DRAWS if fresh else _DRAWS * _MAZES, min_l1, smooth, clearance, pair, cells,
-                integers, bits, corners, points, lengths, chain, triangle, all_ends[b], all_trajectories[b],
+                integers, bits, corners, points, lengths, scratch, all_ends[b], all_trajectories[b],
             )  # fmt: skip
             if fresh and found:
                 fresh = False

@@ -13,86 +13,129 @@ from numpy.typing import NDArray
 
 from anchordiff.kernels._bits import trailing_zeros
 from anchordiff.kernels._jit import kernel
-from anchordiff.kernels._wall_bits import any_wall, find_corners, grown_line_is_free, pack_walls
+from anchordiff.kernels._wall_bits import find_corners, grown_line_is_free, pack_walls
 
 _INSIDE = 1e-6
 _SAME = 1e-10
 _SLACK = 1e-5
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
+SCRATCH = 1024
+_CHAIN = 128
+
+Floats = NDArray[np.float64]
+
 
 @kernel()
-def _copy_point(source: NDArray[np.float64], i: int, target: NDArray[np.float64], k: int) -> None:
+def _copy_point(source: Floats, i: int, target: Floats, k: int) -> None:
     # Two numbers at a time: assigning rows costs a compiled broadcast.
     target[k, 0] = source[i, 0]
     target[k, 1] = source[i, 1]
 
 
 @kernel()
-def _next_on_hull(
-    bits: NDArray[np.uint64],
-    corners: NDArray[np.uint64],
-    triangle: NDArray[np.float64],
-    sign: float,
-    x: float,
-    y: float,
-    clearance: float,
-) -> tuple[float, float]:
-    """Return the vertex after (x, y) on the hull of the triangle's corners, on the side of the triangle's b."""
-    ax, ay = triangle[0], triangle[1]
-    bx, by = triangle[2], triangle[3]
-    cx, cy = triangle[4], triangle[5]
-    best_x, best_y = cx, cy
-    lowest = max(int(min(ay, by, cy) - clearance), 1)
-    highest = min(int(max(ay, by, cy) + clearance) + 1, corners.shape[0] - 2)
-    left = max(int(min(ax, bx, cx) - clearance), 1)
-    right = min(int(max(ax, bx, cx) + clearance) + 1, 64 * corners.shape[1] - 1)
-    for g in range(lowest, highest + 1):
-        for w in range(left >> 6, (right >> 6) + 1):
-            word = corners[g, w]
-            if w == left >> 6:
-                word &= _ALL << np.uint64(left & 63)
-            if w == right >> 6:
-                word &= _ALL >> np.uint64(63 - (right & 63))
+def _collect_inside(
+    corners: NDArray[np.uint64], triangle: Floats, sign: float, clearance: float, inside: Floats
+) -> int:
+    """Write the grown corners in a triangle into `inside` (room, 2); return how many, less than `room`.
+
+    `triangle` holds a, b and c, with c to the left of a–b for a positive `sign`. A corner on an edge counts where
+    its wall is on the inner side.
+    """
+    ax, ay, bx, by = triangle[0, 0], triangle[0, 1], triangle[1, 0], triangle[1, 1]
+    cx, cy = triangle[2, 0], triangle[2, 1]
+    # The same vertices by height: one edge from the lowest to the highest, two over the middle one.
+    low_x, low_y, mid_x, mid_y, top_x, top_y = ax, ay, bx, by, cx, cy
+    if low_y > mid_y:
+        low_x, low_y, mid_x, mid_y = mid_x, mid_y, low_x, low_y
+    if mid_y > top_y:
+        mid_x, mid_y, top_x, top_y = top_x, top_y, mid_x, mid_y
+    if low_y > mid_y:
+        low_x, low_y, mid_x, mid_y = mid_x, mid_y, low_x, low_y
+    long_slope = (top_x - low_x) / max(top_y - low_y, 1e-9)
+    low_slope = (mid_x - low_x) / max(mid_y - low_y, 1e-9)
+    top_slope = (top_x - mid_x) / max(top_y - mid_y, 1e-9)
+    reach = clearance + _INSIDE
+    count = 0
+    for g in range(max(int(low_y - reach), 1), min(int(top_y + reach) + 2, corners.shape[0] - 1)):
+        y0, y1 = max(g - reach, low_y), min(g + reach, top_y)
+        if y0 > y1:
+            continue
+        long_0, long_1 = low_x + (y0 - low_y) * long_slope, low_x + (y1 - low_y) * long_slope
+        bent_0 = low_x + (y0 - low_y) * low_slope if y0 < mid_y else mid_x + (y0 - mid_y) * top_slope
+        bent_1 = low_x + (y1 - low_y) * low_slope if y1 < mid_y else mid_x + (y1 - mid_y) * top_slope
+        left, right = min(long_0, long_1, bent_0, bent_1), max(long_0, long_1, bent_0, bent_1)
+        if y0 <= mid_y <= y1:
+            left, right = min(left, mid_x), max(right, mid_x)
+        first = max(int(left - reach), 1)
+        last = min(int(right + reach) + 1, 64 * corners.shape[1] - 1)
+        for w in range(first >> 6, (last >> 6) + 1):
+            word = corners[g, w, 0]
+            if w == first >> 6:
+                word &= _ALL << np.uint64(first & 63)
+            if w == last >> 6:
+                word &= _ALL >> np.uint64(63 - (last & 63))
             while word != 0:
-                column = 64 * w + trailing_zeros(word)  # type: ignore[call-arg]
+                bit = np.uint64(trailing_zeros(word))  # type: ignore[call-arg]
                 word &= word - np.uint64(1)
-                above = any_wall(bits, g - 1, column - 1, column)
-                before = any_wall(bits, g - 1 if above else g, column - 1, column - 1)
-                wall_x = -1.0 if before else 1.0
-                wall_y = -1.0 if above else 1.0
-                px, py = column - wall_x * clearance, g - wall_y * clearance
+                wall_y = 1.0 - 2.0 * np.float64((corners[g, w, 1] >> bit) & np.uint64(1))
+                wall_x = 1.0 - 2.0 * np.float64((corners[g, w, 2] >> bit) & np.uint64(1))
+                px, py = 64 * w + np.int64(bit) - wall_x * clearance, g - wall_y * clearance
+                # A point just inside the grown wall tells on which side of an edge the wall is.
                 qx, qy = px + wall_x * _INSIDE, py + wall_y * _INSIDE
-                if (
-                    ((bx - ax) * (qy - ay) - (by - ay) * (qx - ax)) * sign <= 0.0
-                    or ((cx - bx) * (qy - by) - (cy - by) * (qx - bx)) * sign <= 0.0
-                    or ((ax - cx) * (qy - cy) - (ay - cy) * (qx - cx)) * sign <= 0.0
-                ):
-                    continue
-                if (px - x) ** 2 + (py - y) ** 2 < _SAME:
-                    continue
-                turn = ((best_x - x) * (py - y) - (best_y - y) * (px - x)) * sign
-                if turn < -_SAME or (
-                    turn <= _SAME
-                    and (px - x) ** 2 + (py - y) ** 2 > (best_x - x) ** 2 + (best_y - y) ** 2 + _SAME
-                    and (px - x) * (best_x - x) + (py - y) * (best_y - y) > 0.0
-                ):
-                    best_x, best_y = px, py
-    return best_x, best_y
+                # Bitwise, and written in any case: no branch for what cannot be foreseen.
+                is_inside = (
+                    (((bx - ax) * (qy - ay) - (by - ay) * (qx - ax)) * sign > 0.0)
+                    & (((cx - bx) * (qy - by) - (cy - by) * (qx - bx)) * sign > 0.0)
+                    & (((ax - cx) * (qy - cy) - (ay - cy) * (qx - cx)) * sign > 0.0)
+                )
+                inside[count, 0] = px
+                inside[count, 1] = py
+                count = min(count + is_inside, inside.shape[0] - 1)
+    return count
+
+
+@kernel()
+def _wrap(inside: Floats, count: int, triangle: Floats, sign: float, chain: Floats) -> int:
+    """Write the part of the hull of `inside[:count]`, a and c that faces b, ends left out; return its length."""
+    x, y = triangle[0, 0], triangle[0, 1]
+    cx, cy = triangle[2, 0], triangle[2, 1]
+    length = 0
+    while length < chain.shape[0]:
+        best_x, best_y = cx, cy
+        for k in range(count):
+            px, py = inside[k, 0], inside[k, 1]
+            square = (px - x) ** 2 + (py - y) ** 2
+            if square < _SAME:
+                continue
+            turn = ((best_x - x) * (py - y) - (best_y - y) * (px - x)) * sign
+            if turn < -_SAME or (
+                turn <= _SAME
+                and square > (best_x - x) ** 2 + (best_y - y) ** 2 + _SAME
+                and (px - x) * (best_x - x) + (py - y) * (best_y - y) > 0.0
+            ):
+                best_x, best_y = px, py
+        if (best_x - cx) ** 2 + (best_y - cy) ** 2 < _SAME:
+            break
+        x, y = best_x, best_y
+        chain[length, 0] = x
+        chain[length, 1] = y
+        length += 1
+    return length
 
 
 @kernel()
 def _pull(
-    bits: NDArray[np.uint64],
     corners: NDArray[np.uint64],
-    points: NDArray[np.float64],
+    points: Floats,
     count: int,
     clearance: float,
-    chain: NDArray[np.float64],
-    triangle: NDArray[np.float64],
+    scratch: Floats,
 ) -> int:
     """Make `points[:count]` taut within its class of paths, in place; return the new count."""
-    i = 1
+    triangle, chain, inside = scratch[:3], scratch[3:_CHAIN], scratch[_CHAIN:]
+    # After a change at i, the vertices before and after it must be looked at again; those that replaced it need not.
+    i, resume = 1, 1
     budget = 64 * count + 1024
     while i < count - 1 and budget > 0:
         budget -= 1
@@ -103,26 +146,20 @@ def _pull(
         length = 0
         if abs(area) > _SAME:
             sign = 1.0 if area > 0.0 else -1.0
-            triangle[0], triangle[1] = ax, ay
-            triangle[2], triangle[3] = bx, by
-            triangle[4], triangle[5] = cx, cy
-            x, y = ax, ay
-            while length < chain.shape[0]:
-                x, y = _next_on_hull(bits, corners, triangle, sign, x, y, clearance)
-                if (x - cx) ** 2 + (y - cy) ** 2 < _SAME:
-                    break
-                chain[length, 0] = x
-                chain[length, 1] = y
-                length += 1
-            if length == chain.shape[0]:
-                i += 1
+            for k in range(3):
+                _copy_point(points, i - 1 + k, triangle, k)
+            found = _collect_inside(corners, triangle, sign, clearance, inside)
+            if found > 0:
+                length = _wrap(inside, found, triangle, sign, chain)
+            same = length == 1 and (chain[0, 0] - bx) ** 2 + (chain[0, 1] - by) ** 2 < _SAME
+            full = (
+                found == inside.shape[0] - 1
+                or length == chain.shape[0]
+                or count - 1 + length > points.shape[0]
+            )
+            if same or full:
+                i = max(i + 1, resume)
                 continue
-        if length == 1 and (chain[0, 0] - bx) ** 2 + (chain[0, 1] - by) ** 2 < _SAME:
-            i += 1
-            continue
-        if count - 1 + length > points.shape[0]:
-            i += 1
-            continue
         if length == 0:
             for k in range(i, count - 1):
                 _copy_point(points, k + 1, points, k)
@@ -132,31 +169,48 @@ def _pull(
         for k in range(length):
             _copy_point(chain, k, points, i + k)
         count += length - 1
-        i = max(i - 1, 1)
+        resume = i + length
+        i = i - 1 if i > 1 else resume
     return count
+
+
+@kernel()
+def _walk_on_sight(bits: NDArray[np.uint64], points: Floats, count: int, clearance: float) -> int:
+    """Drop each vertex that the last one kept can look past, in place; return the new count."""
+    kept = 0
+    for i in range(1, count - 1):
+        ax, ay = points[kept, 0], points[kept, 1]
+        if not grown_line_is_free(bits, ax, ay, points[i + 1, 0], points[i + 1, 1], clearance):
+            kept += 1
+            _copy_point(points, i, points, kept)
+    if count > 1:
+        kept += 1
+        _copy_point(points, count - 1, points, kept)
+    return kept + 1
 
 
 @kernel()
 def taut(
     bits: NDArray[np.uint64],
     corners: NDArray[np.uint64],
-    points: NDArray[np.float64],
+    points: Floats,
     count: int,
     clearance: float,
-    chain: NDArray[np.float64],
-    triangle: NDArray[np.float64],
+    scratch: Floats,
 ) -> int:
     """Shorten the free polyline `points[:count]` until no shortcut helps, in place; return the new count.
 
-    `points` needs room for the corners that come in between (twice the count, and some); `chain` (k, 2) and
-    `triangle` (6,) are scratch.
+    `points` needs room for the corners that come in between (twice the count, and some); `scratch` is
+    (`SCRATCH`, 2).
     """
+    count = _walk_on_sight(bits, points, count, clearance - _SLACK)
     for _ in range(8):
-        count = _pull(bits, corners, points, count, clearance, chain, triangle)
+        count = _pull(corners, points, count, clearance, scratch)
         shorter = False
         i = 0
-        while i < count - 2:
-            for j in range(count - 1, i + 1, -1):
+        # Between next neighbours but one there is a corner: the path is taut.
+        while i < count - 3:
+            for j in range(count - 1, i + 2, -1):
                 if grown_line_is_free(
                     bits, points[i, 0], points[i, 1], points[j, 0], points[j, 1], clearance - _SLACK
                 ):
@@ -172,9 +226,7 @@ def taut(
 
 
 @kernel()
-def trace(
-    cells: NDArray[np.int32], count: int, ends: NDArray[np.floating], points: NDArray[np.float64]
-) -> int:
+def trace(cells: NDArray[np.int32], count: int, ends: NDArray[np.floating], points: Floats) -> int:
     """Write the polyline through cell centres, its two ends replaced by `ends`, into `points`.
 
     Centres in the middle of a straight run are left out. Returns the number of points.
@@ -198,17 +250,14 @@ def trace(
 
 
 @kernel()
-def pull_clear_parts(
-    walls: NDArray[np.bool_], points: NDArray[np.float64], clearance: float, words: int
-) -> NDArray[np.float64]:
+def pull_clear_parts(walls: NDArray[np.bool_], points: Floats, clearance: float, words: int) -> Floats:
     """Return the polyline with each longest run of segments that keep the clearance pulled taut."""
     rows = walls.shape[0]
     bits = np.empty((rows, words), np.uint64)
-    corners = np.empty((rows + 1, words), np.uint64)
+    corners = np.empty((rows + 1, words, 3), np.uint64)
     pack_walls(walls, bits)
     find_corners(bits, corners)
-    chain = np.empty((256, 2), np.float64)
-    triangle = np.empty(6, np.float64)
+    scratch = np.empty((SCRATCH, 2), np.float64)
     count = points.shape[0]
     out = np.empty((2 * count + walls.size, 2), np.float64)
     part = np.empty((2 * count + walls.size, 2), np.float64)
@@ -232,7 +281,7 @@ def pull_clear_parts(
         for i in range(length):
             _copy_point(points, first + i, part, i)
         if length > 2:
-            length = taut(bits, corners, part, length, clearance, chain, triangle)
+            length = taut(bits, corners, part, length, clearance, scratch)
         for i in range(1, length):
             _copy_point(part, i, out, kept)
             kept += 1

@@ -2,7 +2,8 @@
 
 Notation: `bits[i, w]` holds cells (i, 64 w) … (i, 64 w + 63), lowest bit first; what lies outside the grid is
 a wall. A *corner* is a grid vertex with exactly one wall among its four cells: the only points around which a
-shortest path can bend. `corners[g, w]` marks the vertices of grid line y = g in the same way.
+shortest path can bend. `corners[g, w, 0]` marks those on grid line y = g in the same way, `corners[g, w, 1]` says
+where that wall is above the line, `corners[g, w, 2]` where it is left of the vertex.
 """
 
 import numpy as np
@@ -36,10 +37,10 @@ def pack_walls(walls: NDArray[np.bool_], bits: NDArray[np.uint64]) -> None:
 
 @kernel()
 def find_corners(bits: NDArray[np.uint64], corners: NDArray[np.uint64]) -> None:
-    """Mark in `corners` (rows + 1, words) the vertices with exactly one wall among their four cells."""
+    """Mark in `corners` (rows + 1, words, 3) the vertices with exactly one wall among their four cells."""
     rows, words = bits.shape
-    corners[0, :] = 0
-    corners[rows, :] = 0
+    corners[0] = 0
+    corners[rows] = 0
     for g in range(1, rows):
         for w in range(words):
             up_right, down_right = bits[g - 1, w], bits[g, w]
@@ -52,52 +53,63 @@ def find_corners(bits: NDArray[np.uint64], corners: NDArray[np.uint64]) -> None:
                 down_left |= bits[g, w - 1] >> np.uint64(63)
             odd = up_left ^ up_right ^ down_left ^ down_right
             pair = (up_left & up_right) | (down_left & down_right)
-            corners[g, w] = odd & ~pair
+            corners[g, w, 0] = odd & ~pair
+            corners[g, w, 1] = up_left | up_right
+            corners[g, w, 2] = up_left | down_left
 
 
 @kernel()
-def any_wall(bits: NDArray[np.uint64], row: int, first: int, last: int) -> bool:
-    """Say whether a cell from column `first` to column `last` of `row` is a wall or outside the grid."""
-    rows, words = bits.shape
-    if row < 0 or row >= rows or first < 0 or last >= 64 * words:
-        return True
-    start, stop = first >> 6, last >> 6
-    for w in range(start, stop + 1):
+def _walls_between(bits: NDArray[np.uint64], row: int, first: int, last: int) -> np.uint64:
+    """Return a word that is not zero where a cell from column `first` to `last` of `row` is a wall."""
+    found = np.uint64(0)
+    for w in range(first >> 6, (last >> 6) + 1):
         word = bits[row, w]
-        if w == start:
+        if w == first >> 6:
             word &= _ALL << np.uint64(first & 63)
-        if w == stop:
+        if w == last >> 6:
             word &= _ALL >> np.uint64(63 - (last & 63))
-        if word != 0:
-            return True
-    return False
+        found |= word
+    return found
 
 
 @kernel()
 def grown_line_is_free(
     bits: NDArray[np.uint64], ax: float, ay: float, bx: float, by: float, grow: float
 ) -> bool:
-    """Say whether the segment a–b stays out of every wall square grown by `grow` on each side (open squares)."""
+    """Say whether the segment a–b stays out of every wall square grown by `grow` on each side (open squares).
+
+    Both ends must lie in the grid.
+    """
+    rows, words = bits.shape
     if ay > by:
         ax, ay, bx, by = bx, by, ax, ay
-    slope = (bx - ax) / (by - ay) if by - ay > 1e-12 else 0.0
-    flat = by - ay <= 1e-12
-    left, right = min(ax, bx), max(ax, bx)
-    for row in range(int(ay - grow + 1.0) - 1, int(by + grow + 1.0)):
-        if row - grow >= by or row + 1.0 + grow <= ay:
-            continue
-        x0, x1 = left, right
-        if not flat:
-            x0 = ax + (max(row - grow, ay) - ay) * slope
-            x1 = ax + (min(row + 1.0 + grow, by) - ay) * slope
-            if x0 > x1:
-                x0, x1 = x1, x0
-        first = int(x0 - grow + 1.0) - 1
-        if first + 1.0 + grow <= x0:
-            first += 1
-        last = int(x1 + grow + 1.0) - 1
-        if last - grow >= x1:
-            last -= 1
-        if any_wall(bits, row, first, last):
-            return False
-    return True
+    slope, from_x, to_x = 0.0, min(ax, bx), max(ax, bx)
+    if by - ay > 1e-12:
+        slope, from_x, to_x = (bx - ax) / (by - ay), ax, ax
+    # Casts cut towards zero: add 1 first, as numbers down to -1 occur.
+    first_row = int(ay - grow + 1.0) - 1
+    if first_row + 1.0 + grow <= ay:
+        first_row += 1
+    last_row = int(by + grow + 1.0) - 1
+    if last_row - grow >= by:
+        last_row -= 1
+    if first_row < 0 or last_row >= rows:
+        return False
+    # No early exit: a test that comes out now so, now so, costs more than a few rows.
+    found = np.uint64(0)
+    for row in range(first_row, last_row + 1):
+        enter = from_x + (max(row - grow, ay) - ay) * slope
+        leave = to_x + (min(row + 1.0 + grow, by) - ay) * slope
+        left, right = min(enter, leave), max(enter, leave)
+        first = int(left - grow + 1.0) - 1
+        first += first + 1.0 + grow <= left
+        last = int(right + grow + 1.0) - 1
+        last -= last - grow >= right
+        found |= np.uint64(first < 0)
+        first = max(first, 0)
+        if words == 1:
+            found |= bits[row, 0] & (_ALL << np.uint64(first)) & (_ALL >> np.uint64(63 - last))
+        else:
+            found |= _walls_between(bits, row, first, last)
+    free: bool = found == 0
+    return free

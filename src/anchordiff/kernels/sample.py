@@ -16,7 +16,6 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from anchordiff.kernels._astar8 import _octile_workspace_size
 from anchordiff.kernels._draw_sample import make_samples
 from anchordiff.kernels._grid_checks import check_threads, chunks
 from anchordiff.kernels._wall_bits import num_words
@@ -119,7 +118,6 @@ def particle_samples(
             expert == "smooth",
             float(clearance),
             num_words(cols),
-            np.empty(_octile_workspace_size(rows, cols), np.int32),
             walls[part],
             ends[part],
             trajectory[part],
