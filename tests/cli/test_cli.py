@@ -147,6 +147,7 @@ def test_training_leaves_a_model_that_loads(runs):
     assert [entry["step"] for entry in log if entry["event"] == "train"] == [1, 2, 3]
     (held_out,) = (entry for entry in log if entry["event"] == "evaluation")
     assert {"loss", "keypoint_error", "coarse_success"} <= held_out.keys()
+    assert (runs / "k" / "training" / "curves.png").stat().st_size > 1000
 
 
 def test_training_twice_gives_the_same_bits(runs, tmp_path):

@@ -17,7 +17,8 @@ from anchordiff import hub
 from anchordiff.cli._bootstrap import has_run, take_weights
 from anchordiff.cli._stages import TRAINING, pick_device
 from anchordiff.data import ParticleBatch, ParticleMazeConfig, ParticleMazeDataset
-from anchordiff.training import Loss, RunOptions, Slot, TrainConfig, fit
+from anchordiff.plots import draw_curves, save_figure
+from anchordiff.training import Loss, RunOptions, Slot, TrainConfig, fit, read_log
 from anchordiff.training.bootstrap import ScheduledSampling, SteppedBatch
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -30,7 +31,7 @@ class TrainCommand(ABC):
     """Base of the two commands that train: the flags that they share.
 
     Attributes:
-        out: folder of the run. The trained model lies in it; config, log and checkpoints in its `training/`.
+        out: folder of the run. The trained model lies in it; config, log, its curves and checkpoints in `training/`.
         data: what to train on; samples are made on the fly and none is seen twice.
         train: the optimiser and its schedule.
         run: how the run is watched and kept.
@@ -123,6 +124,9 @@ def run_training(
         evaluate=evaluate,
         options=flags.run,
     )
+    if _is_first():
+        log = read_log(flags.out / TRAINING / "log.jsonl")
+        save_figure(draw_curves(log, title=str(flags.out)), flags.out / TRAINING / "curves.png", dpi=100)
     if not result.finished:
         _say(f"stopped after step {result.step}; go on with the same command and --resume\n")
         return

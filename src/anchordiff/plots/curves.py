@@ -48,6 +48,7 @@ def draw_curves(log: Sequence[Entry], *, title: str = "") -> Figure:
     _draw_optimiser(axes[-1], train)
     for axis in axes:
         axis.set_xlabel("optimiser step")
+        axis.set_xlim(0, log[-1]["step"])
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
     return figure
 
