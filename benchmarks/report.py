@@ -79,10 +79,47 @@ def kernels_table(content: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-TABLES: Final[dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]]] = {
-    "evaluation": ("particle-21/evaluation.json", evaluation_table),
-    "planning": ("planning.json", planning_table),
-    "kernels": ("kernels.json", kernels_table),
+def training_table(content: Mapping[str, Any]) -> str:
+    """Speed of both stages and their wait for data."""
+    lines = ["| stage | steps/s | samples/s | waiting for data |", "|---|---|---|---|"]
+    lines += [
+        f"| {stage['stage']} ({stage['parameters'] / 1e6:.2f} M) | {stage['steps_per_second']:.3g} "
+        f"| {stage['samples_per_second']:.3g} | {stage['waiting']:.2%} |"
+        for stage in content["stages"]
+    ]
+    machine = content["machine"]
+    where = f"{machine['device']}, {machine['threads']} threads, {machine['precision']}"
+    return "\n".join([*lines, "", f"({where}, batch size {machine['batch size']})"])
+
+
+def suites_table(results: Path) -> str:
+    """Success on each suite that was evaluated."""
+    lines = ["| suite | pipeline, one sample | plan | full-sequence diffusion |", "|---|---|---|---|"]
+    for path in sorted(results.glob("*/evaluation.json")):
+        content = json.loads(path.read_text("utf-8"))
+        success = {name: f"{figures['success']:.1%}" for name, figures in content["methods"].items()}
+        plan = next((value for name, value in success.items() if name.startswith("plan")), "")
+        cells = (success["pipeline, one sample"], plan, success.get("full-sequence diffusion", ""))
+        lines.append(f"| {content['suite']} | {' | '.join(cells)} |")
+    return "\n".join(lines) if len(lines) > 2 else ""
+
+
+def from_file(file: str, make: Callable[[Mapping[str, Any]], str]) -> Callable[[Path], str]:
+    """The table of one file, empty where there is none."""
+
+    def table(results: Path) -> str:
+        path = results / file
+        return make(json.loads(path.read_text("utf-8"))) if path.exists() else ""
+
+    return table
+
+
+TABLES: Final[dict[str, Callable[[Path], str]]] = {
+    "evaluation": from_file("particle-21/evaluation.json", evaluation_table),
+    "suites": suites_table,
+    "planning": from_file("planning.json", planning_table),
+    "kernels": from_file("kernels.json", kernels_table),
+    "training": from_file("training.json", training_table),
 }
 
 
@@ -91,12 +128,8 @@ def render(text: str, results: Path = RESULTS) -> str:
 
     def place(match: re.Match[str]) -> str:
         begin, name, end = match.groups()
-        file, make = TABLES[name]
-        path = results / file
-        if not path.exists():
-            return begin + end
-        content = make(json.loads(path.read_text("utf-8")))
-        return f"{begin}\n{content}\n\n{end}"
+        content = TABLES[name](results)
+        return f"{begin}\n{content}\n\n{end}" if content else begin + end
 
     return _PLACE.sub(place, text)
 
