@@ -57,13 +57,13 @@ def planning_table(content: Mapping[str, Any]) -> str:
     """Time of a plan and the peers' over it."""
     names = dict.fromkeys(name.split(" (")[0] for row in content["rows"] for name in row["ratios"])
     lines = [
-        f"| one plan | anchordiff | {' | '.join(f'{name}, times as long' for name in names)} |",
-        "|---" * (2 + len(names)) + "|",
+        f"| one plan | anchordiff | its cost | {' | '.join(f'{name}, times as long' for name in names)} |",
+        "|---" * (3 + len(names)) + "|",
     ]
     for row in content["rows"]:
         ratios = {name.split(" (")[0]: ratio for name, ratio in row["ratios"].items()}
         cells = " | ".join(f"{ratios[name]:.3g}" for name in names)
-        lines.append(f"| {row['work']} | {format_seconds(row['seconds'])} | {cells} |")
+        lines.append(f"| {row['work']} | {format_seconds(row['seconds'])} | {row['note']} | {cells} |")
     machine = content["machine"]
     where = f"{machine['device']}, {machine['threads']} threads, torch {machine['torch']}"
     return "\n".join([*lines, "", f"({where}; matmul peak {machine['matmul peak']})"])
