@@ -69,9 +69,11 @@ class TensorRecord:
         if times < 1:
             raise ValueError(f"times must be at least 1, found {times}")
         return self._map(
-            lambda value: value.repeat(times)
-            if isinstance(value, TensorRecord)
-            else value.repeat_interleave(times, dim=0)
+            lambda value: (
+                value.repeat(times)
+                if isinstance(value, TensorRecord)
+                else value.repeat_interleave(times, dim=0)
+            )
         )
 
     @classmethod

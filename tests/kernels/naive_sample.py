@@ -5,6 +5,7 @@ choose another one than the kernel. Loaded by its path, from the tests and from 
 """
 
 import heapq
+import itertools
 import math
 from collections.abc import Callable
 
@@ -146,7 +147,9 @@ def find_corners(walls: Grid, clearance: float) -> dict[Cell, tuple[Point, Point
     return corners
 
 
-def bend(corners: dict[Cell, tuple[Point, Point]], a: Point, b: Point, c: Point, clearance: float) -> list[Point]:
+def bend(
+    corners: dict[Cell, tuple[Point, Point]], a: Point, b: Point, c: Point, clearance: float
+) -> list[Point]:
     """What replaces b: the hull of the corners in the triangle a, b, c."""
     sign = math.copysign(1.0, cross(a, b, c))
     inside = []
@@ -176,7 +179,7 @@ def pull(walls: Grid, path: list[Point], clearance: float) -> list[Point]:
     """The taut path: lines of sight and bends around grown corners until neither helps."""
     corners = find_corners(walls, clearance)
     points = [path[0]]
-    for b, c in zip(path[1:], path[2:], strict=False):
+    for b, c in itertools.pairwise(path[1:]):
         if not line_is_free(walls, points[-1], c, clearance - SLACK):
             points.append(b)
     points.append(path[-1])
@@ -203,7 +206,7 @@ def pull(walls: Grid, path: list[Point], clearance: float) -> list[Point]:
 
 def resample(points: list[Point], horizon: int) -> list[Point]:
     lengths = [0.0]
-    for a, b in zip(points, points[1:], strict=False):
+    for a, b in itertools.pairwise(points):
         lengths.append(lengths[-1] + math.dist(a, b))
     out, k = [], 0
     for n in range(horizon - 1):
@@ -244,7 +247,7 @@ def make_sample(
             if expert == "smooth":
                 points = pull(walls, points, clearance)
             trajectory = resample(points, horizon)
-            if all(line_is_free(walls, a, b, 1e-6) for a, b in zip(trajectory, trajectory[1:], strict=False)):
+            if all(line_is_free(walls, a, b, 1e-6) for a, b in itertools.pairwise(trajectory)):
                 grid = np.array(walls)
                 return {
                     "walls": grid,
