@@ -189,11 +189,11 @@ def test_a_tiny_model_learns_a_handful_of_mazes():
     model = build(transformer=TransformerConfig(width=32, depth=2, heads=2))
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     errors = []
-    for _ in range(150):
+    for _ in range(60):
         terms = model.loss(x_0, x_s, levels(8), anchors, condition)
         optimizer.zero_grad()
         terms["loss"].backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         errors.append(float(terms["error"]))
-    assert errors[-1] < 0.05 * errors[0]
+    assert errors[-1] < 0.03 * errors[0]

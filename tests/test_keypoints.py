@@ -252,7 +252,7 @@ def test_a_tiny_model_learns_a_handful_of_mazes():
 
     before = error()
     generator = seeded(1)
-    for _ in range(150):
+    for _ in range(80):
         loss = model.loss(keypoints, anchors, batch.condition, generator=generator, repeats=4)
         optimizer.zero_grad()
         loss.backward()
