@@ -12,17 +12,23 @@ from anchordiff.kernels._weighted import _weighted_path
 
 OUTSIDE_START = -1
 OUTSIDE_GOAL = -2
-TOO_SMALL = -3
+NOT_READY = -3
 
 
 @kernel()
 def workspace_size(rows: int, cols: int, connectivity: int) -> int:
     """Number of int32 that `find_path` needs as workspace for a grid."""
-    if connectivity == 8:
+    if connectivity != 4:
         return _octile_workspace_size(rows, cols)
     if rows <= SIDE and cols <= SIDE:
         return _bit_workspace_size(rows, cols)
     return _manhattan_workspace_size(rows, cols)
+
+
+@kernel()
+def memory_size(rows: int, cols: int, connectivity: int) -> int:
+    """Number of pairs of int32 that `find_path_checked` needs for a grid."""
+    return rows * cols + (workspace_size(rows, cols, connectivity) + 1) // 2
 
 
 @kernel()
@@ -52,20 +58,21 @@ def find_path_checked(
     goal_row: int,
     goal_col: int,
     connectivity: int,
-    out_cells: Int[np.ndarray, "room 2"],
-    workspace: Int[np.ndarray, " size"],
+    memory: Int[np.ndarray, "size 2"],
 ) -> int:
-    """`find_path`, or a negative number that says what is wrong with the arguments."""
+    """`find_path` into the first rows of `memory`, which is the workspace too; a negative number is an error."""
     rows, cols = walls.shape
-    if len(out_cells) < rows * cols or rows > MAX_SIDE or cols > MAX_SIDE:
-        return TOO_SMALL
-    if len(workspace) < workspace_size(rows, cols, connectivity):
-        return TOO_SMALL
+    room = rows * cols
+    if rows > MAX_SIDE or cols > MAX_SIDE or (connectivity != 4 and connectivity != 8):
+        return NOT_READY
+    if len(memory) < memory_size(rows, cols, connectivity):
+        return NOT_READY
     if start_row < 0 or start_row >= rows or start_col < 0 or start_col >= cols:
         return OUTSIDE_START
     if goal_row < 0 or goal_row >= rows or goal_col < 0 or goal_col >= cols:
         return OUTSIDE_GOAL
-    return find_path(walls, start_row, start_col, goal_row, goal_col, connectivity, out_cells, workspace)
+    workspace = memory[room:].reshape(-1)
+    return find_path(walls, start_row, start_col, goal_row, goal_col, connectivity, memory[:room], workspace)
 
 
 @kernel()

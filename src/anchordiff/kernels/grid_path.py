@@ -25,11 +25,11 @@ from anchordiff.kernels._grid_checks import (
     chunks,
 )
 from anchordiff.kernels._path_batch import (
+    NOT_READY,
     OUTSIDE_START,
-    TOO_SMALL,
     find_path_checked,
     find_paths,
-    workspace_size,
+    memory_size,
 )
 
 _BOOL = np.dtype(np.bool_)
@@ -60,24 +60,14 @@ class GridPaths:
         return (self[item] for item in range(len(self)))
 
 
-class _Workspace(threading.local):
-    """Memory that a thread keeps between calls."""
+class _Memory(threading.local):
+    """What a thread keeps between calls: room for a path and for the search."""
 
     def __init__(self) -> None:
-        self.cells = np.empty((0, 2), np.int32)
-        self.memory = np.empty(0, np.int32)
-
-    def grow(self, grid: tuple[int, ...], connectivity: int) -> None:
-        """Make room for a search on a grid."""
-        rows, cols = grid
-        if len(self.cells) < rows * cols:
-            self.cells = np.empty((rows * cols, 2), np.int32)
-        size = workspace_size(rows, cols, connectivity)
-        if len(self.memory) < size:
-            self.memory = np.empty(size, np.int32)
+        self.pairs = np.empty((0, 2), np.int32)
 
 
-_workspace = _Workspace()
+_memory = _Memory()
 
 
 def shortest_path(
@@ -110,8 +100,6 @@ def shortest_path(
     >>> shortest_path(walls, (0, 0), (0, 2)).tolist()
     [[0, 0], [1, 0], [1, 1], [1, 2], [0, 2]]
     """
-    if connectivity not in (4, 8):
-        check_connectivity(connectivity)
     # The checks are as few as can be: a path through a small maze takes about as long as they do.
     if (
         not isinstance(walls, np.ndarray)
@@ -122,27 +110,24 @@ def shortest_path(
         walls = check_walls(walls, ndim=2)
     start_row, start_col = start
     goal_row, goal_col = goal
-    if not start_row.__class__ is start_col.__class__ is goal_row.__class__ is goal_col.__class__ is int:
-        start_row, start_col = map(operator.index, start)
-        goal_row, goal_col = map(operator.index, goal)
+    if (start_row | start_col | goal_row | goal_col).__class__ is not int:
+        start_row, start_col, goal_row, goal_col = map(operator.index, (*start, *goal))
     if cell_cost is not None:
         ends = np.array([[start_row, start_col]]), np.array([[goal_row, goal_col]])
         path = shortest_paths(walls, *ends, connectivity=connectivity, cell_cost=cell_cost)[0]
         return path if len(path) else None
-    space = _workspace
-    length = find_path_checked(
-        walls, start_row, start_col, goal_row, goal_col, connectivity, space.cells, space.memory
-    )
-    if length == TOO_SMALL:
-        walls = check_walls(walls, ndim=2)
-        space.grow(walls.shape, connectivity)
+    pairs = _memory.pairs
+    length = find_path_checked(walls, start_row, start_col, goal_row, goal_col, connectivity, pairs)
+    if length == NOT_READY:
+        rows, cols = check_walls(walls, ndim=2).shape
+        check_connectivity(connectivity)
+        _memory.pairs = np.empty((memory_size(rows, cols, connectivity), 2), np.int32)
         return shortest_path(walls, start, goal, connectivity=connectivity)
     if length < 0:
-        name, cell = ("start", start) if length == OUTSIDE_START else ("goal", goal)
-        row, col = cell
+        name, (row, col) = ("start", start) if length == OUTSIDE_START else ("goal", goal)
         rows, cols = walls.shape
         raise ValueError(f"{name} must lie in the grid of {rows} x {cols} cells, found ({row}, {col})")
-    return space.cells[:length].copy() if length else None
+    return pairs[:length].copy() if length else None
 
 
 def shortest_paths(
