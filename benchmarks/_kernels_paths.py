@@ -1,25 +1,29 @@
 """Shortest paths: single ones of several sizes, 4- and 8-connected, and batches; against named peers.
 
-Each time is the mean over a set of mazes of one size, so that no single maze decides. What a peer needs beside the
+Each time is the mean over a set of mazes of one size, so that no single maze decides. Where all works run on one
+thread, its processor time is measured, so that other programs on the machine count less. What a peer needs beside the
 maze (float weights, its own grid object) is prepared outside the timed part. Run alone, it prints its table:
 `python benchmarks/_kernels_paths.py`.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import networkx as nx
 import numpy as np
 import pyastar2d
-from _timing import Row, compare, format_table
 from cstar.pathfinding import run_astar_2D
 from w9_pathfinding import envs, pf
 from w9_pathfinding.diagonal_movement import DiagonalMovement
 
+from _timing import Row, compare, format_table
 from anchordiff.kernels.geodesic import distance_field
 from anchordiff.kernels.grid_path import shortest_path, shortest_paths
 
 Cell = tuple[int, int]
+# Side and number of mazes.
+SIZES = ((21, 500), (64, 100), (256, 40), (1024, 8))
 Search = Callable[[int], object]
 
 
@@ -42,7 +46,10 @@ class Cases:
 
 
 def random_cases(count: int, side: int, *, seed: int = 0) -> Cases:
-    """Closed square mazes with 15 to 30 % random walls; the ends are connected and at least side / 2 apart."""
+    """Closed square mazes with 15 to 30 % random walls; the ends are connected and at least 10 cells apart.
+
+    These are the library's own defaults for random mazes.
+    """
     rng = np.random.default_rng(seed)
     walls: list[np.ndarray] = []
     starts: list[Cell] = []
@@ -52,7 +59,7 @@ def random_cases(count: int, side: int, *, seed: int = 0) -> Cases:
         grid[[0, -1]] = True
         grid[:, [0, -1]] = True
         start, goal = (tuple(map(int, cell)) for cell in rng.permutation(np.argwhere(~grid))[:2])
-        far_enough = abs(start[0] - goal[0]) + abs(start[1] - goal[1]) >= side // 2
+        far_enough = abs(start[0] - goal[0]) + abs(start[1] - goal[1]) >= 10
         if far_enough and np.isfinite(distance_field(grid, start)[goal]):
             walls.append(grid)
             starts.append(start)
@@ -82,7 +89,8 @@ def w9_search(cases: Cases, *, diagonal: bool) -> Search:
     finders = []
     for grid in cases.walls:
         weights = np.where(grid, -1.0, 1.0).tolist()
-        finders.append(pf.AStar(envs.Grid(weights, diagonal_movement=movement, diagonal_movement_cost_multiplier=2**0.5)))
+        grid_world = envs.Grid(weights, diagonal_movement=movement, diagonal_movement_cost_multiplier=2**0.5)
+        finders.append(pf.AStar(grid_world))
     ends = [((s[1], s[0]), (g[1], g[0])) for s, g in zip(cases.starts, cases.goals, strict=True)]
     return lambda i: finders[i].find_path(*ends[i])
 
@@ -94,7 +102,7 @@ def cstar_search(cases: Cases) -> Search:
 
 
 def networkx_search(cases: Cases) -> Search:
-    """networkx's A* on a grid graph with the Manhattan distance."""
+    """A* of networkx on a grid graph, with the Manhattan distance."""
     graphs = []
     for grid in cases.walls:
         graph = nx.grid_2d_graph(*grid.shape)
@@ -115,7 +123,9 @@ def single_row(side: int, count: int, connectivity: int) -> Row:
     def ours(i: int) -> object:
         return shortest_path(grids[i], cases.starts[i], cases.goals[i], connectivity=connectivity)
 
-    peers: dict[str, Search] = {"w9-pathfinding": w9_search(cases, diagonal=connectivity == 8)} if side <= 256 else {}
+    peers: dict[str, Search] = (
+        {"w9-pathfinding": w9_search(cases, diagonal=connectivity == 8)} if side <= 256 else {}
+    )
     if connectivity == 4:
         peers["pyastar2d"] = pyastar_search(cases)
         targets = {21: {"pyastar2d": 4.0}, 256: {"pyastar2d": 5.0}, 1024: {"pyastar2d": 5.0}}
@@ -130,6 +140,7 @@ def single_row(side: int, count: int, connectivity: int) -> Row:
         {name: each(search, cases) for name, search in peers.items()},
         targets=targets.get(side, {}),
         per_run=count,
+        clock=time.thread_time,
         note="cstar cuts corners" if connectivity == 8 else "",
     )
 
@@ -146,13 +157,14 @@ def batch_row(*, threads: int, count: int = 10_000, side: int = 21) -> Row:
         {"pyastar2d in a loop": each(pyastar_search(cases), cases)},
         targets={"pyastar2d in a loop": 25.0} if threads > 1 else {},
         per_run=count,
+        clock=time.thread_time if threads == 1 else time.perf_counter,
     )
 
 
 def rows() -> list[Row]:
     """All rows of this section."""
-    singles = [single_row(side, count, 4) for side, count in ((21, 500), (64, 100), (256, 20), (1024, 6))]
-    diagonal = [single_row(side, count, 8) for side, count in ((21, 500), (64, 100), (256, 20), (1024, 6))]
+    singles = [single_row(side, count, 4) for side, count in SIZES]
+    diagonal = [single_row(side, count, 8) for side, count in SIZES]
     return [*singles, *diagonal, batch_row(threads=1), batch_row(threads=2)]
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 Work = Callable[[], object]
+Clock = Callable[[], float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,16 +36,24 @@ class Row:
 
 
 def interleaved_medians(
-    works: Mapping[str, Work], *, per_run: int = 1, rounds: int = 30, seconds: float = 0.01, limit: float = 20.0
+    works: Mapping[str, Work],
+    *,
+    per_run: int = 1,
+    rounds: int = 60,
+    seconds: float = 0.004,
+    limit: float = 20.0,
+    clock: Clock = time.perf_counter,
 ) -> dict[str, float]:
     """Median time of each work, all of them measured in turn, round by round.
 
     Args:
         works: what to time, by name; each is run once before to warm up.
         per_run: how many items one run handles; times are given per item.
-        rounds: number of rounds at most (odd or even; at least 3 are made).
+        rounds: number of rounds at most (at least 3 are made).
         seconds: how long one measurement lasts at least; short works are repeated within it.
         limit: after this many seconds no further round is begun.
+        clock: `time.perf_counter`; or `time.thread_time`, the processor time of the calling thread, where all works
+            run on one thread, so that other programs on the machine count less.
     """
     loops = {}
     for name, work in works.items():
@@ -62,10 +71,10 @@ def interleaved_medians(
                 break
             for name, work in works.items():
                 count = loops[name]
-                begin = time.perf_counter()
+                begin = clock()
                 for _ in range(count):
                     work()
-                times[name].append((time.perf_counter() - begin) / (count * per_run))
+                times[name].append((clock() - begin) / (count * per_run))
     finally:
         if was_enabled:
             gc.enable()
@@ -80,13 +89,16 @@ def compare(
     targets: Mapping[str, float] | None = None,
     note: str = "",
     per_run: int = 1,
-    rounds: int = 30,
-    seconds: float = 0.01,
+    rounds: int = 60,
+    seconds: float = 0.004,
     limit: float = 20.0,
+    clock: Clock = time.perf_counter,
 ) -> Row:
     """Time our work and the peers' in one interleaved run; the options are those of `interleaved_medians`."""
     works = {"anchordiff": ours, **peers}
-    medians = interleaved_medians(works, per_run=per_run, rounds=rounds, seconds=seconds, limit=limit)
+    medians = interleaved_medians(
+        works, per_run=per_run, rounds=rounds, seconds=seconds, limit=limit, clock=clock
+    )
     own = medians.pop("anchordiff")
     return Row(work=work, seconds=own, peers=medians, targets=dict(targets or {}), note=note)
 
