@@ -47,7 +47,7 @@ def test_signed_distance_turns_with_the_grid(walls):
     np.testing.assert_array_equal(signed_distance(np.ascontiguousarray(np.rot90(walls))), expected)
 
 
-@pytest.mark.parametrize("shape", [(130, 90), (3, 150), (200, 2), (64, 64), (21, 21)])
+@pytest.mark.parametrize("shape", [(130, 90), (3, 150), (200, 2), (64, 64), (65, 64), (21, 21)])
 @pytest.mark.parametrize("density", [0.0005, 0.02, 0.4])
 def test_larger_grids_agree_with_scipy(shape, density):
     walls = np.random.default_rng(0).random(shape) < density

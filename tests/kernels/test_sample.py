@@ -1,8 +1,11 @@
+import importlib.util
 import math
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
 
 from anchordiff.kernels import sample as module
 from anchordiff.kernels.distance import signed_distances
@@ -132,3 +135,30 @@ def test_neighbouring_seeds_and_indices_look_unrelated():
 def test_errors_name_what_was_found(options, message):
     with pytest.raises(ValueError, match=message):
         particle_samples(0, np.arange(2), **options)
+
+
+@pytest.fixture(scope="module")
+def twin():
+    """The sample in plain Python beside this file."""
+    spec = importlib.util.spec_from_file_location("naive_sample", Path(__file__).with_name("naive_sample.py"))
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def naive_signed_distance(walls):
+    return (distance_transform_edt(~walls) - distance_transform_edt(walls)).astype(np.float32)
+
+
+@pytest.mark.parametrize("expert", ["smooth", "grid"])
+def test_samples_agree_with_plain_python(twin, expert):
+    made = particle_samples(3, np.arange(80), expert=expert)
+    naive = [twin.make_sample(3, number, naive_signed_distance, expert=expert) for number in range(80)]
+    for name in ("walls", "sdf", "start", "goal"):
+        np.testing.assert_array_equal(getattr(made, name), np.stack([sample[name] for sample in naive]))
+    trajectories = np.stack([sample["trajectory"] for sample in naive])
+    same = np.abs(made.trajectory - trajectories).max((1, 2)) < 1e-3
+    lengths_of_twins = np.linalg.norm(np.diff(trajectories.astype(float), axis=1), axis=-1).sum(1)
+    # Among equally short paths of cells the two may choose differently, and pull them taut on another side.
+    assert same.mean() > (0.7 if expert == "smooth" else 0.1)
+    assert np.median(np.abs(lengths(made) / lengths_of_twins - 1)) < 0.01

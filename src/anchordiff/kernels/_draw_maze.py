@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anchordiff.kernels._jit import kernel
-from anchordiff.kernels._random import draw, draw_below, draw_uniform
+from anchordiff.kernels._random import draw, draw_ahead, draw_below, draw_uniform, skip
 
 RANDOM, DEPTH_FIRST, WILSON, ROOMS = range(4)
 
@@ -21,21 +21,32 @@ _LARGEST_ROOM = 5
 
 
 @kernel()
-def scatter_walls(walls: Walls, state: State, lowest: float, highest: float) -> None:
-    """Close the border; make each inner cell a wall with one probability drawn from [lowest, highest]."""
+def scatter_walls(walls: Walls, state: State, lowest: float, highest: float, work: Ints) -> None:
+    """Close the border; make each inner cell a wall with one probability drawn from [lowest, highest].
+
+    A draw serves four cells. `work` (cells) holds all draws: their loop and the next one take many at a time.
+    """
     rows, cols = walls.shape
     density = lowest + (highest - lowest) * draw_uniform(state)
-    threshold = np.uint64(density * 65536.0 + 0.5)
-    walls[0, :] = True
-    walls[rows - 1, :] = True
-    for i in range(1, rows - 1):
-        walls[i, 0] = True
-        walls[i, cols - 1] = True
-        for j in range(1, cols - 1, 4):
-            word = draw(state)
-            for k in range(j, min(j + 4, cols - 1)):
-                walls[i, k] = (word & np.uint64(0xFFFF)) < threshold
-                word >>= np.uint64(16)
+    threshold = np.int64(density * 65536.0 + 0.5)
+    words_a_row = (cols + 1) // 4
+    count = words_a_row * (rows - 2)
+    for k in range(count):
+        work[k] = np.int64(draw_ahead(state, k))
+    skip(state, count)
+    parts = work.view(np.uint16)
+    flat = walls.reshape(rows * cols)
+    for i in range(rows):
+        last = np.uint64(i * cols + cols - 1)
+        flat[np.uint64(i * cols)] = True
+        flat[last] = True
+        if i == 0 or i == rows - 1:
+            for j in range(cols):
+                walls[i, j] = True
+            continue
+        source, target = np.uint64(4 * words_a_row * (i - 1)), np.uint64(i * cols + 1)
+        for j in range(cols - 2):
+            flat[target + np.uint64(j)] = parts[source + np.uint64(j)] < threshold
 
 
 @kernel()
@@ -140,7 +151,7 @@ def divide_rooms(walls: Walls, state: State, work: Ints) -> None:
 def draw_maze(kind: int, walls: Walls, state: State, lowest: float, highest: float, work: Ints) -> None:
     """Draw the walls of a kind; `lowest` and `highest` bound the density of `RANDOM` ones."""
     if kind == RANDOM:
-        scatter_walls(walls, state, lowest, highest)
+        scatter_walls(walls, state, lowest, highest, work)
     elif kind == DEPTH_FIRST:
         carve_depth_first(walls, state, work)
     elif kind == WILSON:

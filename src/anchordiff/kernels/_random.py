@@ -48,3 +48,15 @@ def draw_below(state: NDArray[np.uint64], bound: int) -> int:
 def draw_uniform(state: NDArray[np.uint64]) -> float:
     """Return a number in [0, 1) with 53 random bits."""
     return np.float64(draw(state) >> np.uint64(11)) * 2.0**-53
+
+
+@kernel()
+def draw_ahead(state: NDArray[np.uint64], number: int) -> np.uint64:
+    """Return what draw number `number` from here will give (0 the next one), and leave the stream where it is."""
+    return mix(state[0] + np.uint64(number + 1) * _STEP)
+
+
+@kernel()
+def skip(state: NDArray[np.uint64], count: int) -> None:
+    """Move the stream on by `count` draws."""
+    state[0] += np.uint64(count) * _STEP

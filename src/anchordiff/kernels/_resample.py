@@ -28,12 +28,13 @@ def resample_evenly(points: Floats, count: int, lengths: Floats, out: Floats) ->
         piece = lengths[i + 1] - lengths[i]
         if piece <= 0.0:
             continue
-        scale = 1.0 / piece
         stop = min(int(lengths[i + 1] / step) + 1, horizon - 1)
-        for n in range(k, stop):
-            weight = (n * step - lengths[i]) * scale
-            for d in range(dim):
-                out[n, d] = points[i, d] + weight * (points[i + 1, d] - points[i, d])
+        # The inner loop runs over many points, not over few dimensions.
+        for d in range(dim):
+            slope = (points[i + 1, d] - points[i, d]) / piece
+            offset = points[i, d] - lengths[i] * slope
+            for n in range(k, stop):
+                out[n, d] = offset + n * step * slope
         k = max(k, stop)
     for n in range(k, horizon):
         for d in range(dim):

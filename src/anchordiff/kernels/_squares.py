@@ -18,7 +18,7 @@ Walls = NDArray[np.bool_]
 Numbers = NDArray[np.signedinteger]
 
 _LANES = 16
-_BAND = 1024
+_SMALL = 64
 
 
 def workspace(rows: int, cols: int) -> Numbers:
@@ -27,8 +27,8 @@ def workspace(rows: int, cols: int) -> Numbers:
     Its integers hold 2 · (rows² + cols²) and some.
     """
     dtype = np.int16 if rows * rows + cols * cols < 12_000 else np.int32
-    width, stride, band = _layout(rows, cols)
-    planes = 2 * (rows + 2) * stride + 2 * rows * stride
+    width, stride, band, margin = _layout(rows, cols)
+    planes = 4 * (rows + 2 * margin) * stride + 2 * rows * stride
     lines = 2 * (band * stride + 2 * cols) + band * stride
     memory: Numbers = np.empty(planes + lines + rows * cols + width, dtype)
     _write_constants(memory, rows, cols)
@@ -36,11 +36,16 @@ def workspace(rows: int, cols: int) -> Numbers:
 
 
 @kernel()
-def _layout(rows: int, cols: int) -> tuple[int, int, int]:
-    """Return the lanes of a row that hold cells, the lanes of a row, and how many rows a shift covers at once."""
-    width = -(-cols // _LANES) * _LANES
+def _layout(rows: int, cols: int) -> tuple[int, int, int, int]:
+    """Return the lanes of a row that hold cells, all its lanes, the rows of a shift, the rows around a plane."""
+    width = (cols + _LANES - 1) & -_LANES
+    if max(rows, cols) > _SMALL:
+        return width, width, 1, 1
     stride = max(width, 2 * cols)
-    return width, stride, min(max(_BAND // stride, 1), rows)
+    margin = 1
+    while 2 * margin < rows:
+        margin *= 2
+    return width, stride, rows, margin
 
 
 @kernel()
@@ -53,12 +58,12 @@ def _far(rows: int, cols: int) -> int:
 def _write_constants(memory: Numbers, rows: int, cols: int) -> None:
     """Write what counts as outside around the planes and lines, and which lanes hold cells."""
     number = memory.dtype.type
-    _, stride, band = _layout(rows, cols)
+    _, stride, band, margin = _layout(rows, cols)
     far = _far(rows, cols)
-    plane, line = (rows + 2) * stride, band * stride + 2 * cols
-    memory[:plane] = 0
-    memory[plane : 2 * plane] = far
-    at = 2 * plane + 2 * rows * stride
+    plane, line = (rows + 2 * margin) * stride, band * stride + 2 * cols
+    memory[: 2 * plane] = 0
+    memory[2 * plane : 4 * plane] = far
+    at = 4 * plane + 2 * rows * stride
     memory[at : at + line] = 0
     memory[at + line : at + 2 * line] = far * far
     mask = memory[at + 2 * line : at + 2 * line + band * stride]
@@ -67,16 +72,33 @@ def _write_constants(memory: Numbers, rows: int, cols: int) -> None:
 
 
 @kernel()
-def _scan(walls: Walls, flip: bool, far: int, stride: int, width: int, plane: Numbers) -> None:
-    """Write each cell's distance, along its column, to the next wall (with `flip`: free cell) into `plane`."""
+def _mark(walls: Walls, memory: Numbers, walls_border: bool) -> None:
+    """Write into one plane 0 at walls and "far" elsewhere, into the other one 0 at free cells.
+
+    With `walls_border` the walls go to the plane in whose surroundings everything counts as wall, and the free cells
+    to the one in whose surroundings nothing counts; without it the other way round.
+    """
     rows, cols = walls.shape
-    number = plane.dtype.type
-    zero, one, none = number(0), number(1), number(far)
-    here, above, below = plane[stride : (rows + 1) * stride], plane, plane[2 * stride :]
+    _, stride, _, margin = _layout(rows, cols)
+    zero, far = memory.dtype.type(0), memory.dtype.type(_far(rows, cols))
+    first, second = margin * stride, 2 * (rows + 2 * margin) * stride + margin * stride
+    if not walls_border:
+        first, second = second, first
+    for_walls, for_free = memory[first:], memory[second:]
     for i in range(rows):
         base = np.uint64(i * stride)
         for j in range(cols):
-            here[base + np.uint64(j)] = zero if walls[i, j] != flip else none
+            k = base + np.uint64(j)
+            for_walls[k] = zero if walls[i, j] else far
+            for_free[k] = far if walls[i, j] else zero
+
+
+@kernel()
+def _scan(rows: int, stride: int, width: int, plane: Numbers) -> None:
+    """Turn marks into distances along the columns, row by row, down and up."""
+    number = plane.dtype.type
+    one = number(1)
+    here, above, below = plane[stride : (rows + 1) * stride], plane, plane[2 * stride :]
     for i in range(rows):
         base = np.uint64(i * stride)
         for j in range(width):
@@ -87,6 +109,34 @@ def _scan(walls: Walls, flip: bool, far: int, stride: int, width: int, plane: Nu
         for j in range(width):
             k = base + np.uint64(j)
             here[k] = min(here[k], number(below[k] + one))
+
+
+@kernel()
+def _double(rows: int, stride: int, margin: int, first: Numbers, second: Numbers, mask: Numbers) -> bool:
+    """Turn marks in the plane `first` into distances along the columns, over all rows at once.
+
+    After steps of 1, 2, 4, … all that lies within 1, 3, 7, … rows has been seen. Returns whether the result is in
+    `second`.
+    """
+    number = first.dtype.type
+    start, stop = margin * stride, (margin + rows) * stride
+    source, target, swapped = first, second, False
+    s = 1
+    while s < rows or s == 1:
+        rise = number(s)
+        shift = s * stride
+        here, out = source[start:stop], target[start:stop]
+        above, below = source[start - shift : stop - shift], source[start + shift : stop + shift]
+        largest = number(0)
+        for k in range(stop - start):
+            nearer = min(number(min(above[k], below[k]) + rise), here[k])
+            out[k] = nearer
+            largest = max(largest, min(nearer, mask[k]))
+        source, target, swapped = target, source, not swapped
+        s *= 2
+        if largest < s:
+            break
+    return swapped
 
 
 @kernel()
@@ -115,35 +165,46 @@ def _spread(vertical: Numbers, cols: int, line: Numbers, mask: Numbers, out: Num
 
 
 @kernel()
-def write_squares(walls: Walls, flip: bool, border: bool, memory: Numbers, slot: int) -> None:
-    """Compute the squared distance of each cell to the nearest wall, or with `flip` to the nearest free cell.
+def _write_squares(rows: int, cols: int, border: bool, memory: Numbers, slot: int) -> None:
+    """Compute the squared distance of each cell to the nearest mark.
 
     Args:
-        walls: (rows, cols).
-        flip: whether to look for free cells.
-        border: whether all cells outside the grid count as what is looked for.
-        memory: of `workspace`.
-        slot: 0 or 1, which of the two planes after the first two gets the squares; they are at least
-            rows² + cols² where there is no such cell.
+        rows: of the grid.
+        cols: of the grid.
+        border: whether all cells outside the grid count as marks; the marks come from the plane for that.
+        memory: of `workspace`, after `_mark`.
+        slot: 0 or 1, which of the two planes of `_results` gets the squares; they are at least rows² + cols² where
+            there is no mark.
     """
-    rows, cols = walls.shape
-    width, stride, band = _layout(rows, cols)
-    size, plane_size = rows * stride, (rows + 2) * stride
+    width, stride, band, margin = _layout(rows, cols)
+    size, plane_size = rows * stride, (rows + 2 * margin) * stride
     line_size = band * stride + 2 * cols
-    at = 0 if border else plane_size
-    plane = memory[at : at + plane_size]
-    at = 2 * plane_size + slot * size
+    at = 0 if border else 2 * plane_size
+    plane, other = memory[at : at + plane_size], memory[at + plane_size : at + 2 * plane_size]
+    at = 4 * plane_size + slot * size
     out = memory[at : at + size]
-    at = 2 * plane_size + 2 * size
+    at = 4 * plane_size + 2 * size
     mask = memory[at + 2 * line_size : at + 2 * line_size + band * stride]
     if not border:
         at += line_size
     line = memory[at : at + line_size]
-    _scan(walls, flip, _far(rows, cols), stride, width, plane)
+    cells = plane[margin * stride : (margin + rows) * stride]
+    if band < rows:
+        _scan(rows, stride, width, plane[(margin - 1) * stride :])
+    elif _double(rows, stride, margin, plane, other, mask):
+        cells = other[margin * stride : (margin + rows) * stride]
     for first in range(0, rows, band):
         count = (min(first + band, rows) - first - 1) * stride + width
         at = first * stride
-        _spread(plane[at + stride : at + stride + count], cols, line, mask, out[at : at + count])
+        _spread(cells[at : at + count], cols, line, mask, out[at : at + count])
+
+
+@kernel()
+def _results(memory: Numbers, rows: int, cols: int) -> tuple[Numbers, Numbers]:
+    """Return the two planes of squares."""
+    _, stride, _, margin = _layout(rows, cols)
+    at, size = 4 * (rows + 2 * margin) * stride, rows * stride
+    return memory[at : at + size], memory[at + size : at + 2 * size]
 
 
 @kernel()
@@ -151,15 +212,15 @@ def write_signed(walls: Walls, memory: Numbers, out: NDArray[np.float32]) -> Non
     """Write the signed distance of `walls` into `out`, both (rows, cols) and contiguous."""
     rows, cols = walls.shape
     number = memory.dtype.type
-    width, stride, _ = _layout(rows, cols)
-    for turn in range(3):
-        if turn == 2 and memory[2 * (rows + 2) * stride + rows * stride] < rows * rows + cols * cols:
-            break
-        # Third turn: not one free cell, so that the nearest "other kind" is what lies outside.
-        write_squares(walls, turn > 0, turn != 1, memory, min(turn, 1))
-    at = 2 * (rows + 2) * stride
-    outside = memory[at : at + rows * stride]
-    inside = memory[at + rows * stride : at + 2 * rows * stride]
+    width, stride, _, _ = _layout(rows, cols)
+    outside, inside = _results(memory, rows, cols)
+    _mark(walls, memory, True)
+    for slot in range(2):
+        _write_squares(rows, cols, slot == 0, memory, slot)
+    if inside[0] >= rows * rows + cols * cols:
+        # Not one free cell: the nearest "other kind" is then what lies outside.
+        _mark(walls, memory, False)
+        _write_squares(rows, cols, rows > 0, memory, 1)
     compact = memory[memory.shape[0] - rows * cols - width :]
     for i in range(rows):
         source, target = np.uint64(i * stride), np.uint64(i * cols)
@@ -176,9 +237,10 @@ def write_signed(walls: Walls, memory: Numbers, out: NDArray[np.float32]) -> Non
 def write_unsigned(walls: Walls, memory: Numbers, out: NDArray[np.float32]) -> None:
     """Write the distance to the nearest wall into `out`; infinity where there is no wall."""
     rows, cols = walls.shape
-    _, stride, _ = _layout(rows, cols)
-    write_squares(walls, rows == 0, rows == 0, memory, 0)
-    squares = memory[2 * (rows + 2) * stride :]
+    _, stride, _, _ = _layout(rows, cols)
+    _mark(walls, memory, False)
+    _write_squares(rows, cols, rows == 0, memory, 0)
+    squares, _ = _results(memory, rows, cols)
     if squares[0] >= rows * rows + cols * cols:
         out[:, :] = np.inf
         return

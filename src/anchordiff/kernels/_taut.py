@@ -4,8 +4,11 @@ Every wall square is grown by `clearance` on each side. In that polygonal world 
 grown corners: a grid vertex with one wall, moved by `clearance` away from the wall along both axes. For three
 neighbouring vertices a, b, c whose two segments are free, the shortest path from a to c that can be reached
 without crossing a wall is the part of the convex hull of a, c and the grown corners inside the triangle that
-faces b. Replacing b by it, again and again, ends in the taut path; a line of sight between two of its
-vertices then leads to the other side of an obstacle, and the pulling starts again.
+faces b. Replacing b by it, again and again, ends in the taut path: each vertex is a corner with its wall on the
+inner side of the bend. A line of sight between two vertices then leads to the other side of an obstacle, and the
+pulling starts again.
+
+Vertices are rows (x, y, wall_x, wall_y): the signs tell where the wall of a corner is, 0 and 0 that it is none.
 """
 
 import numpy as np
@@ -27,17 +30,17 @@ Floats = NDArray[np.float64]
 
 
 @kernel()
-def _copy_point(source: Floats, i: int, target: Floats, k: int) -> None:
-    # Two numbers at a time: assigning rows costs a compiled broadcast.
-    target[k, 0] = source[i, 0]
-    target[k, 1] = source[i, 1]
+def _copy_vertex(source: Floats, i: int, target: Floats, k: int) -> None:
+    # Number by number: assigning rows costs a compiled broadcast.
+    for d in range(4):
+        target[k, d] = source[i, d]
 
 
 @kernel()
 def _collect_inside(
     corners: NDArray[np.uint64], triangle: Floats, sign: float, clearance: float, inside: Floats
 ) -> int:
-    """Write the grown corners in a triangle into `inside` (room, 2); return how many, less than `room`.
+    """Write the grown corners in a triangle into `inside` (room, 4); return how many, less than `room`.
 
     `triangle` holds a, b and c, with c to the left of a–b for a positive `sign`. A corner on an edge counts where
     its wall is on the inner side.
@@ -91,6 +94,8 @@ def _collect_inside(
                 )
                 inside[count, 0] = px
                 inside[count, 1] = py
+                inside[count, 2] = wall_x
+                inside[count, 3] = wall_y
                 count = min(count + is_inside, inside.shape[0] - 1)
     return count
 
@@ -102,7 +107,7 @@ def _wrap(inside: Floats, count: int, triangle: Floats, sign: float, chain: Floa
     cx, cy = triangle[2, 0], triangle[2, 1]
     length = 0
     while length < chain.shape[0]:
-        best_x, best_y = cx, cy
+        best, best_x, best_y = -1, cx, cy
         for k in range(count):
             px, py = inside[k, 0], inside[k, 1]
             square = (px - x) ** 2 + (py - y) ** 2
@@ -114,12 +119,11 @@ def _wrap(inside: Floats, count: int, triangle: Floats, sign: float, chain: Floa
                 and square > (best_x - x) ** 2 + (best_y - y) ** 2 + _SAME
                 and (px - x) * (best_x - x) + (py - y) * (best_y - y) > 0.0
             ):
-                best_x, best_y = px, py
-        if (best_x - cx) ** 2 + (best_y - cy) ** 2 < _SAME:
+                best, best_x, best_y = k, px, py
+        if best < 0 or (best_x - cx) ** 2 + (best_y - cy) ** 2 < _SAME:
             break
         x, y = best_x, best_y
-        chain[length, 0] = x
-        chain[length, 1] = y
+        _copy_vertex(inside, best, chain, length)
         length += 1
     return length
 
@@ -146,8 +150,14 @@ def _pull(
         length = 0
         if abs(area) > _SAME:
             sign = 1.0 if area > 0.0 else -1.0
+            wall_x, wall_y = points[i, 2], points[i, 3]
+            if ((bx - ax) * wall_y - (by - ay) * wall_x) * sign > 0.0 and (
+                (cx - bx) * wall_y - (cy - by) * wall_x
+            ) * sign > 0.0:
+                i = max(i + 1, resume)
+                continue
             for k in range(3):
-                _copy_point(points, i - 1 + k, triangle, k)
+                _copy_vertex(points, i - 1 + k, triangle, k)
             found = _collect_inside(corners, triangle, sign, clearance, inside)
             if found > 0:
                 length = _wrap(inside, found, triangle, sign, chain)
@@ -162,12 +172,12 @@ def _pull(
                 continue
         if length == 0:
             for k in range(i, count - 1):
-                _copy_point(points, k + 1, points, k)
+                _copy_vertex(points, k + 1, points, k)
         elif length > 1:
             for k in range(count - 1, i, -1):
-                _copy_point(points, k, points, k + length - 1)
+                _copy_vertex(points, k, points, k + length - 1)
         for k in range(length):
-            _copy_point(chain, k, points, i + k)
+            _copy_vertex(chain, k, points, i + k)
         count += length - 1
         resume = i + length
         i = i - 1 if i > 1 else resume
@@ -182,10 +192,10 @@ def _walk_on_sight(bits: NDArray[np.uint64], points: Floats, count: int, clearan
         ax, ay = points[kept, 0], points[kept, 1]
         if not grown_line_is_free(bits, ax, ay, points[i + 1, 0], points[i + 1, 1], clearance):
             kept += 1
-            _copy_point(points, i, points, kept)
+            _copy_vertex(points, i, points, kept)
     if count > 1:
         kept += 1
-        _copy_point(points, count - 1, points, kept)
+        _copy_vertex(points, count - 1, points, kept)
     return kept + 1
 
 
@@ -201,7 +211,7 @@ def taut(
     """Shorten the free polyline `points[:count]` until no shortcut helps, in place; return the new count.
 
     `points` needs room for the corners that come in between (twice the count, and some); `scratch` is
-    (`SCRATCH`, 2).
+    (`SCRATCH`, 4).
     """
     count = _walk_on_sight(bits, points, count, clearance - _SLACK)
     for _ in range(8):
@@ -215,7 +225,7 @@ def taut(
                     bits, points[i, 0], points[i, 1], points[j, 0], points[j, 1], clearance - _SLACK
                 ):
                     for k in range(j, count):
-                        _copy_point(points, k, points, i + 1 + k - j)
+                        _copy_vertex(points, k, points, i + 1 + k - j)
                     count -= j - i - 1
                     shorter = True
                     break
@@ -226,13 +236,21 @@ def taut(
 
 
 @kernel()
+def _put(points: Floats, k: int, x: float, y: float) -> None:
+    """Write a vertex that is not known to be a corner."""
+    points[k, 0] = x
+    points[k, 1] = y
+    points[k, 2] = 0.0
+    points[k, 3] = 0.0
+
+
+@kernel()
 def trace(cells: NDArray[np.int32], count: int, ends: NDArray[np.floating], points: Floats) -> int:
     """Write the polyline through cell centres, its two ends replaced by `ends`, into `points`.
 
     Centres in the middle of a straight run are left out. Returns the number of points.
     """
-    points[0, 0] = ends[0, 0]
-    points[0, 1] = ends[0, 1]
+    _put(points, 0, ends[0, 0], ends[0, 1])
     kept = 1
     for i in range(1, count - 1):
         straight = (
@@ -241,11 +259,9 @@ def trace(cells: NDArray[np.int32], count: int, ends: NDArray[np.floating], poin
             and cells[i + 1, 1] - cells[i, 1] == cells[i, 1] - cells[i - 1, 1]
         )
         if not straight:
-            points[kept, 0] = cells[i, 1] + 0.5
-            points[kept, 1] = cells[i, 0] + 0.5
+            _put(points, kept, cells[i, 1] + 0.5, cells[i, 0] + 0.5)
             kept += 1
-    points[kept, 0] = ends[1, 0]
-    points[kept, 1] = ends[1, 1]
+    _put(points, kept, ends[1, 0], ends[1, 1])
     return kept + 1
 
 
@@ -257,11 +273,11 @@ def pull_clear_parts(walls: NDArray[np.bool_], points: Floats, clearance: float,
     corners = np.empty((rows + 1, words, 3), np.uint64)
     pack_walls(walls, bits)
     find_corners(bits, corners)
-    scratch = np.empty((SCRATCH, 2), np.float64)
+    scratch = np.empty((SCRATCH, 4), np.float64)
     count = points.shape[0]
-    out = np.empty((2 * count + walls.size, 2), np.float64)
-    part = np.empty((2 * count + walls.size, 2), np.float64)
-    _copy_point(points, 0, out, 0)
+    out = np.empty((2 * count + walls.size, 4), np.float64)
+    part = np.empty((2 * count + walls.size, 4), np.float64)
+    _put(out, 0, points[0, 0], points[0, 1])
     kept = 1
     first = 0
     while first < count - 1:
@@ -279,11 +295,11 @@ def pull_clear_parts(walls: NDArray[np.bool_], points: Floats, clearance: float,
             last = first + 1
         length = last - first + 1
         for i in range(length):
-            _copy_point(points, first + i, part, i)
+            _put(part, i, points[first + i, 0], points[first + i, 1])
         if length > 2:
             length = taut(bits, corners, part, length, clearance, scratch)
         for i in range(1, length):
-            _copy_point(part, i, out, kept)
+            _copy_vertex(part, i, out, kept)
             kept += 1
         first = last
-    return out[:kept].copy()
+    return out[:kept, :2].copy()
