@@ -93,6 +93,7 @@ def sample_row(expert: Expert, *, count: int = 200) -> Row:
         },
         targets={"plain Python + torch.cdist": 300.0},
         per_run=count,
+        seconds=0.05,
         clock=time.thread_time,
     )
 

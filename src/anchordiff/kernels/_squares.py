@@ -28,9 +28,9 @@ def workspace(rows: int, cols: int) -> Numbers:
     """
     dtype = np.int16 if rows * rows + cols * cols < 12_000 else np.int32
     width, stride, band, margin = _layout(rows, cols)
-    planes = 4 * (rows + 2 * margin) * stride + 2 * rows * stride
-    lines = 2 * (band * stride + 2 * cols) + band * stride
-    memory: Numbers = np.empty(planes + lines + rows * cols + width, dtype)
+    planes = 4 * (rows + 2 * margin) * stride
+    lines = 2 * (band * stride + 2 * cols) + 3 * band * stride
+    memory: Numbers = np.empty(planes + lines + band * cols + width, dtype)
     _write_constants(memory, rows, cols)
     return memory
 
@@ -63,34 +63,38 @@ def _write_constants(memory: Numbers, rows: int, cols: int) -> None:
     plane, line = (rows + 2 * margin) * stride, band * stride + 2 * cols
     memory[: 2 * plane] = 0
     memory[2 * plane : 4 * plane] = far
-    at = 4 * plane + 2 * rows * stride
+    at = 4 * plane
     memory[at : at + line] = 0
     memory[at + line : at + 2 * line] = far * far
-    mask = memory[at + 2 * line : at + 2 * line + band * stride]
+    mask = memory[-band * stride :]
     for k in range(mask.shape[0]):
         mask[k] = number(far * far) if k % stride < cols else number(0)
 
 
 @kernel()
-def _mark(walls: Walls, memory: Numbers, walls_border: bool) -> None:
-    """Write into one plane 0 at walls and "far" elsewhere, into the other one 0 at free cells.
+def _mark(walls: Walls, memory: Numbers, border: bool, both: bool) -> None:
+    """Write into one plane 0 at walls and "far" elsewhere, with `both` into the other one 0 at free cells.
 
-    With `walls_border` the walls go to the plane in whose surroundings everything counts as wall, and the free cells
-    to the one in whose surroundings nothing counts; without it the other way round.
+    With `border` the walls go to the plane around which everything counts as marked, and the free cells to the one
+    around which nothing does; without it the other way round.
     """
     rows, cols = walls.shape
     _, stride, _, margin = _layout(rows, cols)
     zero, far = memory.dtype.type(0), memory.dtype.type(_far(rows, cols))
     first, second = margin * stride, 2 * (rows + 2 * margin) * stride + margin * stride
-    if not walls_border:
+    if not border:
         first, second = second, first
     for_walls, for_free = memory[first:], memory[second:]
     for i in range(rows):
         base = np.uint64(i * stride)
-        for j in range(cols):
-            k = base + np.uint64(j)
-            for_walls[k] = zero if walls[i, j] else far
-            for_free[k] = far if walls[i, j] else zero
+        if both:
+            for j in range(cols):
+                k = base + np.uint64(j)
+                for_walls[k] = zero if walls[i, j] else far
+                for_free[k] = far if walls[i, j] else zero
+        else:
+            for j in range(cols):
+                for_walls[base + np.uint64(j)] = zero if walls[i, j] else far
 
 
 @kernel()
@@ -165,46 +169,27 @@ def _spread(vertical: Numbers, cols: int, line: Numbers, mask: Numbers, out: Num
 
 
 @kernel()
-def _write_squares(rows: int, cols: int, border: bool, memory: Numbers, slot: int) -> None:
-    """Compute the squared distance of each cell to the nearest mark.
-
-    Args:
-        rows: of the grid.
-        cols: of the grid.
-        border: whether all cells outside the grid count as marks; the marks come from the plane for that.
-        memory: of `workspace`, after `_mark`.
-        slot: 0 or 1, which of the two planes of `_results` gets the squares; they are at least rows² + cols² where
-            there is no mark.
-    """
+def _columns(rows: int, cols: int, border: bool, memory: Numbers) -> Numbers:
+    """Return each cell's distance, along its column, to the next mark in the plane with or without a border."""
     width, stride, band, margin = _layout(rows, cols)
-    size, plane_size = rows * stride, (rows + 2 * margin) * stride
-    line_size = band * stride + 2 * cols
-    at = 0 if border else 2 * plane_size
-    plane, other = memory[at : at + plane_size], memory[at + plane_size : at + 2 * plane_size]
-    at = 4 * plane_size + slot * size
-    out = memory[at : at + size]
-    at = 4 * plane_size + 2 * size
-    mask = memory[at + 2 * line_size : at + 2 * line_size + band * stride]
-    if not border:
-        at += line_size
-    line = memory[at : at + line_size]
-    cells = plane[margin * stride : (margin + rows) * stride]
+    size = (rows + 2 * margin) * stride
+    at = 0 if border else 2 * size
+    plane, other = memory[at : at + size], memory[at + size : at + 2 * size]
     if band < rows:
         _scan(rows, stride, width, plane[(margin - 1) * stride :])
-    elif _double(rows, stride, margin, plane, other, mask):
-        cells = other[margin * stride : (margin + rows) * stride]
-    for first in range(0, rows, band):
-        count = (min(first + band, rows) - first - 1) * stride + width
-        at = first * stride
-        _spread(cells[at : at + count], cols, line, mask, out[at : at + count])
+    elif _double(rows, stride, margin, plane, other, memory[-band * stride :]):
+        plane = other
+    return plane[margin * stride : (margin + rows) * stride]
 
 
 @kernel()
-def _results(memory: Numbers, rows: int, cols: int) -> tuple[Numbers, Numbers]:
-    """Return the two planes of squares."""
-    _, stride, _, margin = _layout(rows, cols)
-    at, size = 4 * (rows + 2 * margin) * stride, rows * stride
-    return memory[at : at + size], memory[at + size : at + 2 * size]
+def _lines(rows: int, cols: int, border: bool, memory: Numbers) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    """Return the line to shift in, room for the squares of a band twice, and room for differences."""
+    _, stride, band, margin = _layout(rows, cols)
+    at, size, room = 4 * (rows + 2 * margin) * stride, band * stride + 2 * cols, band * stride
+    line = memory[at : at + size] if border else memory[at + size : at + 2 * size]
+    at += 2 * size
+    return line, memory[at : at + room], memory[at + room : at + 2 * room], memory[at + 2 * room :]
 
 
 @kernel()
@@ -212,39 +197,55 @@ def write_signed(walls: Walls, memory: Numbers, out: NDArray[np.float32]) -> Non
     """Write the signed distance of `walls` into `out`, both (rows, cols) and contiguous."""
     rows, cols = walls.shape
     number = memory.dtype.type
-    width, stride, _, _ = _layout(rows, cols)
-    outside, inside = _results(memory, rows, cols)
-    _mark(walls, memory, True)
-    for slot in range(2):
-        _write_squares(rows, cols, slot == 0, memory, slot)
-    if inside[0] >= rows * rows + cols * cols:
+    width, stride, band, _ = _layout(rows, cols)
+    border = True
+    _mark(walls, memory, border, border)
+    to_free = _columns(rows, cols, not border, memory)
+    nearest = number(_far(rows, cols))
+    for j in range(cols):
+        nearest = min(nearest, to_free[j])
+    if nearest == _far(rows, cols):
         # Not one free cell: the nearest "other kind" is then what lies outside.
-        _mark(walls, memory, False)
-        _write_squares(rows, cols, rows > 0, memory, 1)
-    compact = memory[memory.shape[0] - rows * cols - width :]
-    for i in range(rows):
-        source, target = np.uint64(i * stride), np.uint64(i * cols)
-        for j in range(width):
-            k = np.uint64(j)
-            compact[target + k] = number(outside[source + k] - inside[source + k])
+        border = False
+        _mark(walls, memory, border, not border)
+        to_free = _columns(rows, cols, not border, memory)
+    to_wall = _columns(rows, cols, border, memory)
+    line, outside, inside, compact = _lines(rows, cols, border, memory)
+    other, _, _, _ = _lines(rows, cols, not border, memory)
+    mask = memory[-band * stride :]
     flat = out.reshape(rows * cols)
-    for cell in range(rows * cols):
-        square = np.float32(compact[cell])
-        flat[cell] = np.copysign(np.sqrt(abs(square)), square)
+    for first in range(0, rows, band):
+        at, count = first * stride, (band - 1) * stride + width
+        _spread(to_wall[at : at + count], cols, line, mask, outside[:count])
+        _spread(to_free[at : at + count], cols, other, mask, inside[:count])
+        for i in range(band):
+            source, target = np.uint64(i * stride), np.uint64(i * cols)
+            for j in range(width):
+                k = np.uint64(j)
+                compact[target + k] = number(outside[source + k] - inside[source + k])
+        roots = flat[first * cols : (first + band) * cols]
+        for cell in range(band * cols):
+            square = np.float32(compact[cell])
+            roots[cell] = np.copysign(np.sqrt(abs(square)), square)
 
 
 @kernel()
 def write_unsigned(walls: Walls, memory: Numbers, out: NDArray[np.float32]) -> None:
     """Write the distance to the nearest wall into `out`; infinity where there is no wall."""
     rows, cols = walls.shape
-    _, stride, _, _ = _layout(rows, cols)
-    _mark(walls, memory, False)
-    _write_squares(rows, cols, rows == 0, memory, 0)
-    squares, _ = _results(memory, rows, cols)
-    if squares[0] >= rows * rows + cols * cols:
-        out[:, :] = np.inf
-        return
-    for i in range(rows):
-        source = np.uint64(i * stride)
-        for j in range(cols):
-            out[i, j] = np.sqrt(np.float32(squares[source + np.uint64(j)]))
+    width, stride, band, _ = _layout(rows, cols)
+    border = rows == 0
+    _mark(walls, memory, border, border)
+    to_wall = _columns(rows, cols, border, memory)
+    line, squares, _, _ = _lines(rows, cols, border, memory)
+    mask = memory[-band * stride :]
+    for first in range(0, rows, band):
+        at, count = first * stride, (band - 1) * stride + width
+        _spread(to_wall[at : at + count], cols, line, mask, squares[:count])
+        if first == 0 and squares[0] >= rows * rows + cols * cols:
+            out[:, :] = np.inf
+            return
+        for i in range(band):
+            source = np.uint64(i * stride)
+            for j in range(cols):
+                out[first + i, j] = np.sqrt(np.float32(squares[source + np.uint64(j)]))
