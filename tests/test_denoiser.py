@@ -130,15 +130,16 @@ def test_the_loss_is_zero_for_an_oracle_in_the_open():
     assert {name: float(value.detach()) for name, value in terms.items()} == dict.fromkeys(terms, 0.0)
 
 
-def test_the_error_is_the_squared_distance_weighed_by_block():
-    condition = open_room(3)
-    x_0 = path(condition)
-    model = build()
+def test_the_loss_weighs_errors_by_block_and_reports_the_last():
+    condition, model = open_room(3), build()
+    x_0, off = path(condition), torch.tensor([0.2, 0.0])
     with torch.no_grad():
-        model.transformer.heads[1][1].bias.copy_(torch.tensor([0.2, 0.0]))
-    terms = model.loss(x_0, x_0 - 0.2 * torch.tensor([1.0, 0.0]), levels(3), even(3), condition)
-    assert float(terms["error"]) == pytest.approx(0.0, abs=1e-10)
-    assert float(terms["loss"].detach()) == pytest.approx(0.04 / 2 / 3, rel=1e-4)  # the first block's share
+        model.transformer.heads[1][1].bias.copy_(off)
+    # Of two blocks the first weighs 1 / 3, the last 2 / 3; the mean over x and y halves the square.
+    for x_s, error, loss in ((x_0 - off, 0.0, 0.02 / 3), (x_0, 0.02, 0.02 * 2 / 3)):
+        terms = model.loss(x_0, x_s, levels(3), even(3), condition)
+        assert float(terms["error"]) == pytest.approx(error, rel=1e-4, abs=1e-8)
+        assert float(terms["loss"].detach()) == pytest.approx(loss, rel=1e-4)
 
 
 def test_the_hinge_acts_on_steps_and_half_way_between_them():
