@@ -37,6 +37,7 @@ def distance_row(side: int, density: float, *, target: float | None = None) -> R
             "SciPy": lambda: distance_transform_edt(free),
         },
         targets={} if target is None else {"OpenCV": target},
+        seconds=0.03,
         clock=time.thread_time,
     )
 
