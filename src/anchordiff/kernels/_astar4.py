@@ -8,10 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Int, UInt64
 
 from anchordiff.kernels._jit import kernel
-from anchordiff.kernels._trace import trace
+from anchordiff.kernels._trace import pad_walls, trace
 
 # The state of a cell is one byte: the wall bit, three bits for the step into it, and how far the search is.
-_WALL = np.uint8(1)
 _PENDING = np.uint8(16)
 _REACHED = np.uint8(32)
 _WALL_OR_REACHED = np.uint8(33)
@@ -49,14 +48,7 @@ def _manhattan_path(
     half = np.uint64(2 * cells + 4)
     stack = workspace[: 8 * cells + 16].view(np.uint64)
     state = workspace[8 * cells + 16 : 8 * cells + 16 + cells // 4 + 1].view(np.uint8)
-    state[:stride] = _WALL
-    for row in range(rows):
-        base = (row + 1) * stride
-        state[base] = _WALL
-        for col in range(cols):
-            state[base + 1 + col] = np.uint8(walls[row, col])
-        state[base + cols + 1] = _WALL
-    state[cells - stride : cells] = _WALL
+    pad_walls(walls, state[:cells])
 
     # An entry holds a cell's index (upper 32 bits), row and column (16 bits each) in the padded grid, so that
     # a step adds one number. All unsigned, because Numba checks every index that might be negative.

@@ -1,4 +1,4 @@
-"""How a grid search remembers its steps, and how a path is read from that.
+"""The padded grid that searches work on: how they remember their steps there, and read a path from them.
 
 A step is a number: up, down, left, right, then the diagonals up-left, up-right, down-left, down-right. The
 searches run from the goal to the start and store in each cell the step by which they came, shifted left by
@@ -7,7 +7,7 @@ walking order.
 """
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Bool, Int, UInt8
 
 from anchordiff.kernels._jit import kernel
 
@@ -15,6 +15,23 @@ ROW_STEPS = np.array([-1, 1, 0, 0, -1, -1, 1, 1])
 COL_STEPS = np.array([0, 0, -1, 1, -1, 1, -1, 1])
 
 _STEP_BITS = 14
+
+
+@kernel()
+def pad_walls(walls: Bool[np.ndarray, "rows cols"], padded: UInt8[np.ndarray, " cells"]) -> None:
+    """Copy walls (1 where blocked) into a flat grid that has one more blocked cell on each side."""
+    rows, cols = walls.shape
+    stride = cols + 2
+    padded[:stride] = 1
+    for row in range(rows):
+        line = padded[(row + 1) * stride : (row + 2) * stride]
+        line[0] = 1
+        # A slice of its own, without which the copy would not be vectorised.
+        inner = line[1 : cols + 1]
+        for col in range(cols):
+            inner[col] = walls[row, col]
+        line[cols + 1] = 1
+    padded[(rows + 1) * stride :] = 1
 
 
 @kernel()

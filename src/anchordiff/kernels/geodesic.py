@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from anchordiff.kernels._astar8 import DIAGONAL, STRAIGHT
 from anchordiff.kernels._grid_checks import (
     check_cells,
     check_connectivity,
@@ -19,6 +18,7 @@ from anchordiff.kernels._grid_checks import (
     chunks,
 )
 from anchordiff.kernels._jit import kernel
+from anchordiff.kernels._octile_steps import DIAGONAL, STRAIGHT
 
 
 @kernel()
