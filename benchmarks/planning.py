@@ -10,6 +10,8 @@ under `torch.compile`.
 Where a peer's whole loop would take longer than a second, a part of its steps is timed and the time scaled to
 all of them, since each step does the same work; the table says from how many. Weights play no part in the
 peer's speed, so they are random.
+
+With `--threads 1` on a CPU, times are processor times of that thread, so that other programs count less.
 """
 
 import math
@@ -20,6 +22,7 @@ import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +32,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from _peers import Peer, diffuser_unet, make_peers
-from _timing import Row, format_table, interleaved_medians, write_json
+from _timing import Clock, Row, format_table, interleaved_medians, write_json
 from anchordiff import (
     InterpDenoiser,
     InterpDenoiserConfig,
@@ -76,6 +79,7 @@ class Bench:
     pipeline: TwoStagePipeline
     unet: nn.Module
     device: torch.device
+    clock: Clock
     peak: float
     limit: float
 
@@ -101,7 +105,7 @@ class Bench:
             works[name] = self.waited(lambda peer=peer, timed=timed: peer.run(timed))
             scales[name] = peer.steps / timed
             names[name] = next(least for key, least in ASKED.items() if key in peer.name)
-        medians = interleaved_medians(works, seconds=0.05, limit=self.limit)
+        medians = interleaved_medians(works, seconds=0.05, limit=self.limit, clock=self.clock)
         times = {name: seconds * scales[name] for name, seconds in medians.items()}
         own = times.pop("anchordiff")
         work = count_flops(self.pipeline, condition, horizon)
@@ -127,9 +131,9 @@ class Bench:
         """As many steps as fit into about a second, at least two."""
         one = self.waited(lambda: peer.run(1))
         one()
-        began = time.perf_counter()
+        began = self.clock()
         one()
-        fitting = int(1.0 / (time.perf_counter() - began))
+        fitting = int(1.0 / (self.clock() - began))
         return min(peer.steps, max(2, fitting))
 
 
@@ -165,17 +169,17 @@ def has_compiler() -> bool:
     return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++"))
 
 
-def matmul_peak(device: torch.device) -> float:
+def matmul_peak(device: torch.device, clock: Clock) -> float:
     """FLOP/s of a large float32 matrix product, the best of several."""
     size = 8192 if device.type == "cuda" else 2048
     a, b = (torch.randn(size, size, device=device) for _ in range(2))
     best = math.inf
     for _ in range(8):
-        began = time.perf_counter()
+        began = clock()
         torch.mm(a, b)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        best = min(best, time.perf_counter() - began)
+        best = min(best, clock() - began)
     return 2 * size**3 / best
 
 
@@ -203,11 +207,14 @@ def main(options: Options) -> None:
         torch.set_num_threads(options.threads)
     pipeline = load_pipeline(options.pipeline).to(device)
     unet = diffuser_unet(pipeline.keypoints.config.dim).to(device).eval()
-    peak = matmul_peak(device)
-    bench = Bench(pipeline=pipeline, unet=unet, device=device, peak=peak, limit=options.limit)
+    alone = device.type == "cpu" and torch.get_num_threads() == 1
+    clock = time.thread_time if alone else time.perf_counter
+    peak = matmul_peak(device, clock)
+    bench = Bench(pipeline=pipeline, unet=unet, device=device, clock=clock, peak=peak, limit=options.limit)
     machine = {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
         "threads": str(torch.get_num_threads()),
+        "clock": "processor time" if alone else "wall time",
         "torch": torch.__version__,
         "matmul peak": f"{peak / 1e9:.0f} GFLOP/s (float32)",
         "pipeline": options.pipeline,
@@ -220,8 +227,10 @@ def main(options: Options) -> None:
         if mode == "compiled" and not has_compiler():
             print("compiled: left out, since torch.compile needs a C++ compiler and found none\n")
             continue
-        rows += [bench.row(mode, horizon, batch) for horizon in options.horizons for batch in options.batches]
-    print(format_table(rows))
+        for horizon, batch in product(options.horizons, options.batches):
+            rows.append(bench.row(mode, horizon, batch))
+            lines = format_table(rows).splitlines()
+            print("\n".join(lines if len(rows) == 1 else lines[-1:]), flush=True)
     if options.json is not None:
         write_json(rows, options.json, machine=machine)
 
