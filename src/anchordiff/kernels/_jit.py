@@ -1,18 +1,49 @@
 """The one place where kernels meet Numba's compiler."""
 
+import hashlib
 from collections.abc import Callable
+from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, TypeVar
 
 import numba
+from numba.core.caching import FunctionCache
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def source_stamp(folder: Traversable) -> str:
+    """A hash of the names and contents of all Python files of a folder."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if file.name.endswith(".py"):
+            content = file.read_bytes()
+            digest.update(f"{file.name} {len(content)} ".encode())
+            digest.update(content)
+    return digest.hexdigest()
+
+
+_STAMP = source_stamp(resources.files(__package__))
+
+
+class _Cache(FunctionCache):
+    """Numba's cache on disk, for functions that call functions of other files.
+
+    Numba takes machine code for fresh as long as the function's own file is the same, although it contains the
+    functions that it calls. Here it is fresh as long as no file of this folder has changed.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)  # type: ignore[no-untyped-call]
+        self._cache_file._source_stamp = _STAMP
 
 
 def kernel(*, parallel: bool = False, fastmath: bool = False) -> Callable[[Function], Function]:
     """Compile a function with Numba on its first call, and keep the machine code on disk if that is possible.
 
-    Where no cache folder can be written (a read-only installation without a home folder), the function is
-    compiled anew in each process.
+    The code on disk is that of all kernels as they are: after a change to any of them, each is compiled anew. Where no
+    cache folder can be written (a read-only installation without a home folder), the function is compiled anew in each
+    process.
 
     Args:
         parallel: run `numba.prange` loops on Numba's threads.
@@ -20,13 +51,12 @@ def kernel(*, parallel: bool = False, fastmath: bool = False) -> Callable[[Funct
     """
 
     def compile_lazily(function: Function) -> Function:
-        options: dict[str, Any] = {"nogil": True, "parallel": parallel, "fastmath": fastmath}
+        dispatcher: Any = numba.njit(nogil=True, parallel=parallel, fastmath=fastmath)(function)
         try:
-            dispatcher = numba.njit(cache=True, **options)(function)
+            dispatcher._cache = _Cache(function)
         except RuntimeError as error:
             if "cannot cache function" not in str(error):
                 raise
-            dispatcher = numba.njit(**options)(function)
         compiled: Function = dispatcher
         return compiled
 
