@@ -314,3 +314,20 @@ def test_batch_errors_name_the_element(change, message):
     arguments = {"walls": np.zeros((2, 4, 5), bool), "starts": ends, "goals": ends} | change
     with pytest.raises(ValueError, match=message):
         shortest_paths(**arguments)
+
+
+@pytest.mark.parametrize("shape", [(1, 31), (1, 32), (4, 7), (32, 1), (3, 11), (32, 32), (33, 32), (32, 33)])
+def test_sides_around_the_width_of_a_word(shape):
+    rng = np.random.default_rng(sum(shape))
+    for density in (0.0, 0.1, 0.3):
+        walls = rng.random(shape) < density
+        costs = naive_costs(walls, (0, 0), 4)
+        goals = {(0, 0), (shape[0] - 1, shape[1] - 1)} | {
+            tuple(map(int, rng.integers(shape))) for _ in range(8)
+        }
+        for goal in goals:
+            path = shortest_path(walls, (0, 0), goal, connectivity=4)
+            assert (path is None) == (goal not in costs)
+            if path is not None:
+                assert_valid(path, walls, (0, 0), goal, 4)
+                assert len(path) == costs[goal] + 1

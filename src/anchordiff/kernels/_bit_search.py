@@ -8,91 +8,89 @@ start.
 import numpy as np
 from jaxtyping import Bool, Int, UInt32
 
-from anchordiff.kernels._bits import trailing_zeros
+from anchordiff.kernels._bits import pack_32
+from anchordiff.kernels._flood import FRONTS, SIDE, STRIDE, TARGET, UNSEEN, flood
 from anchordiff.kernels._jit import kernel
-from anchordiff.kernels._trace import COL_STEPS, ROW_STEPS
-
-SIDE = 32
-_PADDED = SIDE + 2
 
 
 @kernel()
-def _bit_workspace_size(rows: int, cols: int) -> int:
-    """Number of int32 that `_bit_path` needs as workspace for a grid."""
-    return SIDE + (rows * cols + 2) * _PADDED
+def bit_workspace_size(rows: int, cols: int) -> int:
+    """Number of words that `bit_path` needs as workspace for a grid."""
+    return FRONTS + (rows * cols + 2) * STRIDE
 
 
 @kernel()
-def _pack_free(walls: Bool[np.ndarray, "rows cols"], free: UInt32[np.ndarray, "32"]) -> None:
+def _pack_free(walls: Bool[np.ndarray, "rows cols"], words: UInt32[np.ndarray, " size"]) -> None:
     """Write the free cells of each row as the bits of a word."""
     rows, cols = walls.shape
-    inside = (np.uint64(1) << np.uint64(cols)) - np.uint64(1)
-    for number in range(rows):
-        row = walls[number]
-        word = np.uint64(0)
-        for col in range(cols):
-            word |= np.uint64(row[col]) << np.uint64(col)
-        free[number] = ~word & inside
-    free[rows:] = 0
+    inside = np.uint32((np.uint64(1) << np.uint64(cols)) - np.uint64(1))
+    last = rows * cols - SIDE
+    for row in range(rows):
+        word = np.uint32(0)
+        if last >= 0:
+            # The last rows are read from further in front, so that nothing is read behind the end.
+            first = min(row * cols, last)
+            found = np.uint32(pack_32(walls, np.uint64(first)))  # type: ignore[call-arg]
+            word = np.uint32(found >> np.uint32(row * cols - first))
+        else:
+            for col in range(cols):
+                word |= np.uint32(walls[row, col]) << np.uint32(col)
+        words[UNSEEN + row] = ~word & inside
+    for row in range(rows, SIDE):
+        words[UNSEEN + row] = 0
 
 
 @kernel()
-def _bit_path(
+def bit_path(
     walls: Bool[np.ndarray, "rows cols"],
     start_row: int,
     start_col: int,
     goal_row: int,
     goal_col: int,
     out_cells: Int[np.ndarray, "room 2"],
-    workspace: Int[np.ndarray, " size"],
+    first: int,
+    words: UInt32[np.ndarray, " size"],
 ) -> int:
-    """Find a shortest 4-connected path; arguments and result as those of `_octile_path`."""
+    """Find a shortest 4-connected path; result as that of `_octile_path`.
+
+    Args:
+        walls: bool (rows, cols), contiguous.
+        start_row: in the grid, as are the other three (not checked).
+        start_col: see above.
+        goal_row: see above.
+        goal_col: see above.
+        out_cells: int32, receives the (row, col) of the cells with both ends from place `first` on.
+        first: see above.
+        words: workspace of at least `bit_workspace_size(rows, cols)`; its content does not matter.
+    """
     if walls[start_row, start_col] or walls[goal_row, goal_col]:
         return 0
-    rows, cols = walls.shape
-    unseen = workspace[:SIDE].view(np.uint32)
-    # Row r of the front of round n is fronts[n * 34 + r + 1]; the words above and below the grid stay 0.
-    fronts = workspace[SIDE : SIDE + (rows * cols + 2) * _PADDED].view(np.uint32)
-    _pack_free(walls, unseen)
-    fronts[:_PADDED] = 0
-    fronts[goal_row + 1] = np.uint32(1) << np.uint32(goal_col)
-    unseen[goal_row] ^= np.uint32(1) << np.uint32(goal_col)
-    at = 0
-    while (fronts[at + start_row + 1] >> np.uint32(start_col)) & 1 == 0:
-        above = fronts[at : at + SIDE]
-        here = fronts[at + 1 : at + SIDE + 1]
-        below = fronts[at + 2 : at + SIDE + 2]
-        at += _PADDED
-        front = fronts[at + 1 : at + SIDE + 1]
-        found = np.uint32(0)
-        for line in range(SIDE):
-            sides = np.uint32(here[line] << np.uint32(1)) | np.uint32(here[line] >> np.uint32(1))
-            moved = np.uint32((sides | above[line] | below[line]) & unseen[line])
-            front[line] = moved
-            unseen[line] ^= moved
-            found |= moved
-        fronts[at] = 0
-        fronts[at + SIDE + 1] = 0
-        if found == 0:
-            return 0
-    length = at // _PADDED + 1
-    one = np.uint64(1)
-    two = np.uint64(2)
-    row = np.uint64(start_row)
-    col = np.uint64(start_col)
-    out_cells[0, 0] = start_row
-    out_cells[0, 1] = start_col
-    for number in range(1, length):
-        at -= _PADDED
-        place = np.uint64(at) + row
-        up = (np.uint64(fronts[place]) >> col) & one
-        down = (np.uint64(fronts[place + two]) >> col) & one
-        # Bit 0 is the cell to the left, bit 2 the one to the right.
-        beside = (np.uint64(fronts[place + one]) << one) >> col
-        found_steps = up | (down << one) | ((beside & one) << two) | ((beside & np.uint64(4)) << one)
-        step = np.uint64(trailing_zeros(found_steps))  # type: ignore[call-arg]
-        row += np.uint64(ROW_STEPS[step])
-        col += np.uint64(COL_STEPS[step])
-        out_cells[number, 0] = row
-        out_cells[number, 1] = col
-    return length
+    _pack_free(walls, words)
+    for line in range(SIDE):
+        words[TARGET + line] = 0
+        words[FRONTS + 1 + line] = 0
+    words[TARGET + start_row] = np.uint32(1) << np.uint32(start_col)
+    words[FRONTS + 1 + goal_row] = np.uint32(1) << np.uint32(goal_col)
+    words[UNSEEN + goal_row] ^= np.uint32(1) << np.uint32(goal_col)
+    steps = np.int64(flood(words))  # type: ignore[call-arg]
+    if steps < 0:
+        return 0
+    one, two = np.uint64(1), np.uint64(2)
+    row, col = np.uint64(start_row), np.uint64(start_col)
+    at = np.uint64(FRONTS + steps * STRIDE)
+    place = np.uint64(first)
+    out_cells[place, 0] = row
+    out_cells[place, 1] = col
+    for _ in range(steps):
+        at -= np.uint64(STRIDE)
+        place += one
+        above = at + row
+        up = (np.uint64(words[above]) >> col) & one
+        down = (np.uint64(words[above + two]) >> col) & one & ~up
+        # Bit 0 is the cell to the left.
+        left = ((np.uint64(words[above + one]) << one) >> col) & one & ~(up | down)
+        row += down - up
+        col += (one ^ (up | down | left)) - left
+        out_cells[place, 0] = row
+        out_cells[place, 1] = col
+    return steps + 1

@@ -5,7 +5,8 @@ from jaxtyping import Bool, Float, Int
 
 from anchordiff.kernels._astar4 import _manhattan_path, _manhattan_workspace_size
 from anchordiff.kernels._astar8 import _octile_path, _octile_workspace_size
-from anchordiff.kernels._bit_search import SIDE, _bit_path, _bit_workspace_size
+from anchordiff.kernels._bit_search import bit_path, bit_workspace_size
+from anchordiff.kernels._flood import SIDE
 from anchordiff.kernels._grid_checks import MAX_SIDE
 from anchordiff.kernels._jit import kernel
 from anchordiff.kernels._weighted import _weighted_path
@@ -21,7 +22,7 @@ def workspace_size(rows: int, cols: int, connectivity: int) -> int:
     if connectivity != 4:
         return _octile_workspace_size(rows, cols)
     if rows <= SIDE and cols <= SIDE:
-        return _bit_workspace_size(rows, cols)
+        return bit_workspace_size(rows, cols)
     return _manhattan_workspace_size(rows, cols)
 
 
@@ -46,7 +47,8 @@ def find_path(
     if connectivity == 8:
         return _octile_path(walls, start_row, start_col, goal_row, goal_col, out_cells, workspace)
     if walls.shape[0] <= SIDE and walls.shape[1] <= SIDE:
-        return _bit_path(walls, start_row, start_col, goal_row, goal_col, out_cells, workspace)
+        words = workspace.view(np.uint32)
+        return bit_path(walls, start_row, start_col, goal_row, goal_col, out_cells, 0, words)
     return _manhattan_path(walls, start_row, start_col, goal_row, goal_col, out_cells, workspace)
 
 
@@ -88,6 +90,9 @@ def find_paths(
     batch = len(starts)
     rows, cols = walls.shape[1:]
     workspace = np.empty(workspace_size(rows, cols, connectivity), np.int32)
+    words = workspace.view(np.uint32)
+    weighted = len(cell_cost) > 0
+    small = connectivity == 4 and rows <= SIDE and cols <= SIDE and not weighted
     room = rows * cols
     cells = np.empty((room + batch * (rows + cols), 2), np.int32)
     total = 0
@@ -102,11 +107,15 @@ def find_paths(
         grid = walls[item if len(walls) > 1 else 0]
         start_row, start_col = starts[item, 0], starts[item, 1]
         goal_row, goal_col = goals[item, 0], goals[item, 1]
-        out = cells[total:]
-        if len(cell_cost) > 0:
+        if small:
+            # Called here and with a place, because a slice and one more call cost as much as half a search.
+            length = bit_path(grid, start_row, start_col, goal_row, goal_col, cells, total, words)
+        elif weighted:
             cost = cell_cost[item if len(cell_cost) > 1 else 0]
+            out = cells[total:]
             length = _weighted_path(grid, cost, start_row, start_col, goal_row, goal_col, connectivity, out)
         else:
+            out = cells[total:]
             length = find_path(grid, start_row, start_col, goal_row, goal_col, connectivity, out, workspace)
         total += length
         out_offsets[item + 1] = total

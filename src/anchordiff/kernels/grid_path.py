@@ -176,8 +176,10 @@ def shortest_paths(
     if len(parts) == 1:
         cells, offsets = search(parts[0])
         return GridPaths(cells=cells, offsets=offsets)
-    with ThreadPoolExecutor(len(parts)) as pool:
-        found = list(pool.map(search, parts))
+    # The calling thread takes a part too: to start another one takes as long as some hundred small searches.
+    with ThreadPoolExecutor(len(parts) - 1) as pool:
+        others = pool.map(search, parts[1:])
+        found = [search(parts[0]), *others]
     lengths = np.concatenate([np.diff(offsets) for _, offsets in found])
     return GridPaths(
         cells=np.concatenate([cells for cells, _ in found]),
