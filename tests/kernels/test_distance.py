@@ -57,6 +57,18 @@ def test_larger_grids_agree_with_scipy(shape, density):
     np.testing.assert_allclose(signed_distance(walls), outside - distance_transform_edt(walls), rtol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(24, 25), (24, 26), (5, 64), (64, 5), (1, 1)])
+def test_near_and_far_grids_of_one_batch_agree_with_scipy(shape):
+    """Clearings and blocks of growing sizes: distances around those where other sizes of numbers are needed."""
+    walls = np.random.default_rng(1).random((40, *shape)) < 0.5
+    for side, grid in enumerate(walls):
+        grid[1 : side // 2 + 2, 1 : side // 2 + 2] = side % 2
+        grid[0, 0] = False
+    outside = [distance_transform_edt(np.pad(~grid, 1))[1:-1, 1:-1] for grid in walls]
+    inside = [distance_transform_edt(grid) for grid in walls]
+    np.testing.assert_allclose(signed_distances(walls), np.stack(outside) - np.stack(inside), rtol=1e-6)
+
+
 def test_calls_with_other_sizes_do_not_disturb_each_other():
     random = np.random.default_rng(1)
     for shape in [(5, 7), (7, 5), (5, 7), (40, 3), (5, 7)]:

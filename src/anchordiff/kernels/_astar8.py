@@ -12,17 +12,25 @@ Of paths of equal length, those that take diagonal steps first are searched, whi
 """
 
 import numpy as np
-from jaxtyping import Bool, Int, UInt8, UInt64
+from jaxtyping import Bool, Int, UInt64
 
 from anchordiff.kernels._bits import trailing_zeros
 from anchordiff.kernels._jit import kernel
 from anchordiff.kernels._octile_steps import MOVES, NO_STEP, RISES, WORTH
-from anchordiff.kernels._trace import COL_STEPS, ROW_STEPS, pad_walls, trace
+from anchordiff.kernels._pack import pack_row
+from anchordiff.kernels._trace import COL_STEPS, ROW_STEPS, trace
 
 _NUM_BUCKETS = 1 << 14
 _KEY = _NUM_BUCKETS - 1
 _NUM_WORDS = _NUM_BUCKETS // 64
 _PUSHES_PER_CELL = 6
+
+# Where things lie in the memory of uint64; each array of its own would cost as much as some steps of the search.
+_HEADS = np.uint64(0)
+_FILLED = np.uint64(_NUM_BUCKETS)
+_GROUPS = np.uint64(_NUM_BUCKETS + _NUM_WORDS)
+_OFFSETS = np.uint64(_NUM_BUCKETS + _NUM_WORDS + 4)
+_POOL = np.uint64(_NUM_BUCKETS + _NUM_WORDS + 12)
 
 # What is known of a cell is one int16. A queued cell has its bucket (0 ... 16383), a cell that is done has the
 # same minus 32768. Read relative to the current bucket, done is below every rise and unseen is above.
@@ -36,8 +44,14 @@ _NONE = np.uint64(0xFFFFFFFF)
 def _octile_workspace_size(rows: int, cols: int) -> int:
     """Number of int32 that `_octile_path` needs as workspace for a grid."""
     cells = (rows + 2) * (cols + 2)
-    lists = _NUM_BUCKETS + 2 * _NUM_WORDS + 8 + 16 + 2 * _PUSHES_PER_CELL * cells
-    return lists + (cells // 2 + 1) + 3 * (cells // 4 + 1)
+    return 2 * _memory_size(rows, cols) + (cells // 2 + 1) + (cells // 4 + 1)
+
+
+@kernel()
+def _memory_size(rows: int, cols: int) -> int:
+    """Number of uint64 for the buckets, the entries of their lists, and the walls as bits."""
+    cells = (rows + 2) * (cols + 2)
+    return int(_POOL) + _PUSHES_PER_CELL * cells + (rows + 2) * _words_a_row(cols)
 
 
 @kernel()
@@ -69,31 +83,20 @@ def _octile_path(
         return 0
     stride = cols + 2
     cells = (rows + 2) * stride
-    quarter = cells // 4 + 1
-    heads = workspace[:_NUM_BUCKETS].view(np.uint32)
-    at = _NUM_BUCKETS
-    filled = workspace[at : at + 2 * _NUM_WORDS].view(np.uint64)
-    at += 2 * _NUM_WORDS
-    groups = workspace[at : at + 8].view(np.uint64)
-    at += 8
-    offsets = workspace[at : at + 16].view(np.uint64)
-    at += 16
-    # An entry of a list: the next entry (upper 32 bits), row and column in the padded grid (16 bits each).
-    pool = workspace[at : at + 2 * _PUSHES_PER_CELL * cells].view(np.uint64)
-    at += 2 * _PUSHES_PER_CELL * cells
-    known = workspace[at : at + cells // 2 + 1].view(np.int16)
-    at += cells // 2 + 1
-    steps = workspace[at : at + quarter].view(np.uint8)
-    around = workspace[at + quarter : at + 2 * quarter].view(np.uint8)
-    blocked = workspace[at + 2 * quarter : at + 3 * quarter].view(np.uint8)
+    size = _memory_size(rows, cols)
+    memory = workspace[: 2 * size].view(np.uint64)
+    known = workspace[2 * size : 2 * size + cells // 2 + 1].view(np.int16)
+    steps = workspace[2 * size + cells // 2 + 1 :].view(np.uint8)
+    words = _words_a_row(cols)
+    lines = np.uint64(size - (rows + 2) * words)
 
-    filled[:] = np.uint64(0)
-    groups[:] = np.uint64(0)
-    known[:cells] = _UNSEEN
-    pad_walls(walls, blocked[:cells])
-    _look_around(blocked[:cells], stride, around[stride + 1 :])
+    for place in range(_FILLED, _OFFSETS):
+        memory[place] = np.uint64(0)
     for number in range(8):
-        offsets[number] = ROW_STEPS[number] * stride + COL_STEPS[number]
+        memory[_OFFSETS + np.uint64(number)] = ROW_STEPS[number] * stride + COL_STEPS[number]
+    _pack_lines(walls, np.uint64(words), lines, memory)
+    for cell in range(cells):
+        known[cell] = _UNSEEN
 
     # Unsigned indices, because Numba checks every index that might be negative.
     one = np.uint64(1)
@@ -101,23 +104,24 @@ def _octile_path(
     width = np.uint64(stride)
     target = np.uint64((start_row + 1) * stride + start_col + 1)
     source = np.uint64((goal_row + 1) * stride + goal_col + 1)
-    pool[0] = (_NONE << np.uint64(32)) + np.uint64(((goal_row + 1) << 16) + goal_col + 1)
+    # An entry of a list: the next entry (upper 32 bits), row and column in the padded grid (16 bits each).
+    memory[_POOL] = (_NONE << np.uint64(32)) + np.uint64(((goal_row + 1) << 16) + goal_col + 1)
     known[source] = 0
     steps[source] = 2 * NO_STEP
-    heads[0] = 0
-    filled[0] = one
-    groups[0] = one
+    memory[_HEADS] = 0
+    memory[_FILLED] = one
+    memory[_GROUPS] = one
     used = one
     bucket = np.uint64(0)
     while True:
-        head = np.uint64(heads[bucket])
+        head = memory[_HEADS + bucket]
         if head == _NONE:
-            bucket = _next_bucket(filled, groups, bucket)
+            bucket = _next_bucket(memory, bucket)
             if bucket == _NONE:
                 return 0
-            head = np.uint64(heads[bucket])
-        entry = pool[head]
-        heads[bucket] = entry >> np.uint64(32)
+            head = memory[_HEADS + bucket]
+        entry = memory[_POOL + head]
+        memory[_HEADS + bucket] = entry >> np.uint64(32)
         row = (entry >> np.uint64(16)) & low
         col = entry & low
         index = row * width + col
@@ -137,11 +141,12 @@ def _octile_path(
         )
         kind = np.uint64(8 * (5 * (side + 4) + longer + 2))
         now = np.int64(bucket)
-        worth = np.uint64(WORTH[(np.uint64(steps[index]) << np.uint64(7)) + np.uint64(around[index])])
+        window = _window(memory, lines, np.uint64(words), row, col)
+        worth = np.uint64(WORTH[(np.uint64(steps[index]) << np.uint64(8)) + window])
         while worth != 0:
             step = _lowest(worth)
             worth &= worth - one
-            other = index + offsets[step]
+            other = index + memory[_OFFSETS + step]
             seen = known[other]
             rise = RISES[kind + step]
             if rise >= ((seen - now) & _KEY) | (seen & ~_KEY):
@@ -151,36 +156,69 @@ def _octile_path(
             steps[other] = step << one
             word = key >> np.uint64(6)
             bit = one << (key & np.uint64(63))
-            following = np.uint64(heads[key])
-            if filled[word] & bit == 0:
+            following = memory[_HEADS + key]
+            if memory[_FILLED + word] & bit == 0:
                 following = _NONE
-            pool[used] = (following << np.uint64(32)) | ((entry + np.uint64(MOVES[step])) & _NONE)
-            heads[key] = used
-            filled[word] |= bit
-            groups[word >> np.uint64(6)] |= one << (word & np.uint64(63))
+            memory[_POOL + used] = (following << np.uint64(32)) | ((entry + np.uint64(MOVES[step])) & _NONE)
+            memory[_HEADS + key] = used
+            memory[_FILLED + word] |= bit
+            memory[_GROUPS + (word >> np.uint64(6))] |= one << (word & np.uint64(63))
             used += one
 
 
 @kernel()
-def _look_around(
-    blocked: UInt8[np.ndarray, " cells"], stride: int, out_around: UInt8[np.ndarray, " size"]
-) -> None:
-    """Write the walls around each cell as bits, in the order of the steps, from the first inner cell on."""
-    size = len(blocked) - 2 * stride - 2
-    up_left, up, up_right = blocked[:size], blocked[1 : size + 1], blocked[2 : size + 2]
-    left, right = blocked[stride : stride + size], blocked[stride + 2 : stride + size + 2]
-    below = blocked[2 * stride :]
-    down_left, down, down_right = below[:size], below[1 : size + 1], below[2 : size + 2]
-    for cell in range(size):
-        straight = up[cell] | (down[cell] << 1) | (left[cell] << 2) | (right[cell] << 3)
-        above = (up_left[cell] << 4) | (up_right[cell] << 5)
-        out_around[cell] = straight | above | (down_left[cell] << 6) | (down_right[cell] << 7)
+def _words_a_row(cols: int) -> int:
+    """Number of words for a row of walls: those of its cells, one before and one behind."""
+    return (cols + 31) // 32 + 2
 
 
 @kernel()
-def _next_bucket(
-    filled: UInt64[np.ndarray, " words"], groups: UInt64[np.ndarray, "4"], bucket: np.uint64
+def _pack_lines(
+    walls: Bool[np.ndarray, "rows cols"],
+    words: np.uint64,
+    lines: np.uint64,
+    memory: UInt64[np.ndarray, " size"],
+) -> None:
+    """Write the walls as bits from `lines` on, 32 a word, with a word of them to the left and a row above and below.
+
+    Each word holds the following one, too, in its upper half.
+    """
+    rows, cols = walls.shape
+    one = np.uint64(1)
+    everything = ~np.uint64(0)
+    below = lines + np.uint64(rows + 1) * words
+    for column in range(words):
+        memory[lines + column] = everything
+        memory[below + column] = everything
+    for row in range(rows):
+        place = lines + np.uint64(row + 1) * words
+        before = everything >> np.uint64(32)
+        for first in range(0, cols, 32):
+            word = np.uint64(pack_row(walls, row, first))
+            memory[place] = before | (word << np.uint64(32))
+            place += one
+            before = word
+        memory[place] = before | (everything << np.uint64(32))
+        memory[place + one] = everything
+
+
+@kernel()
+def _window(
+    memory: UInt64[np.ndarray, " size"], lines: np.uint64, words: np.uint64, row: np.uint64, col: np.uint64
 ) -> np.uint64:
+    """The walls among the 3 x 3 cells around a cell of the padded grid, row by row, lowest bit first."""
+    seven = np.uint64(7)
+    left = col + np.uint64(30)
+    turn = left & np.uint64(31)
+    place = lines + (row - np.uint64(1)) * words + (left >> np.uint64(5))
+    above: np.uint64 = (memory[place] >> turn) & seven
+    here: np.uint64 = (memory[place + words] >> turn) & seven
+    below: np.uint64 = (memory[place + words + words] >> turn) & seven
+    return above | (here << np.uint64(3)) | (below << np.uint64(6))
+
+
+@kernel()
+def _next_bucket(memory: UInt64[np.ndarray, " size"], bucket: np.uint64) -> np.uint64:
     """Take the current bucket away and find the next filled one, in circular order."""
     zero = np.uint64(0)
     one = np.uint64(1)
@@ -188,22 +226,22 @@ def _next_bucket(
     low = np.uint64(63)
     word = bucket >> six
     group = word >> six
-    filled[word] &= ~(one << (bucket & low))
-    bits = filled[word] & (~zero << (bucket & low))
+    memory[_FILLED + word] &= ~(one << (bucket & low))
+    bits = memory[_FILLED + word] & (~zero << (bucket & low))
     if bits == 0:
-        if filled[word] == 0:
-            groups[group] &= ~(one << (word & low))
+        if memory[_FILLED + word] == 0:
+            memory[_GROUPS + group] &= ~(one << (word & low))
         # In two shifts, because a shift by 64 is undefined.
-        words = groups[group] & ((~zero << (word & low)) << one)
+        words = memory[_GROUPS + group] & ((~zero << (word & low)) << one)
         turns = 0
         while words == 0:
             if turns == 4:
                 return _NONE
             group = (group + one) & np.uint64(3)
-            words = groups[group]
+            words = memory[_GROUPS + group]
             turns += 1
         word = (group << six) + _lowest(words)
-        bits = filled[word]
+        bits = memory[_FILLED + word]
     return (word << six) + _lowest(bits)
 
 

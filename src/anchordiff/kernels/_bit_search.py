@@ -8,9 +8,9 @@ start.
 import numpy as np
 from jaxtyping import Bool, Int, UInt32
 
-from anchordiff.kernels._bits import pack_32
 from anchordiff.kernels._flood import FRONTS, SIDE, STRIDE, TARGET, UNSEEN, flood
 from anchordiff.kernels._jit import kernel
+from anchordiff.kernels._pack import pack_row
 
 
 @kernel()
@@ -20,24 +20,31 @@ def bit_workspace_size(rows: int, cols: int) -> int:
 
 
 @kernel()
-def _pack_free(walls: Bool[np.ndarray, "rows cols"], words: UInt32[np.ndarray, " size"]) -> None:
+def pack_free(walls: Bool[np.ndarray, "rows cols"], words: UInt32[np.ndarray, " size"]) -> None:
     """Write the free cells of each row as the bits of a word."""
-    rows, cols = walls.shape
-    inside = np.uint32((np.uint64(1) << np.uint64(cols)) - np.uint64(1))
-    last = rows * cols - SIDE
+    rows = walls.shape[0]
     for row in range(rows):
-        word = np.uint32(0)
-        if last >= 0:
-            # The last rows are read from further in front, so that nothing is read behind the end.
-            first = min(row * cols, last)
-            found = np.uint32(pack_32(walls, np.uint64(first)))  # type: ignore[call-arg]
-            word = np.uint32(found >> np.uint32(row * cols - first))
-        else:
-            for col in range(cols):
-                word |= np.uint32(walls[row, col]) << np.uint32(col)
-        words[UNSEEN + row] = ~word & inside
+        words[UNSEEN + row] = ~pack_row(walls, row, 0)
     for row in range(rows, SIDE):
         words[UNSEEN + row] = 0
+
+
+@kernel()
+def bit_steps(
+    words: UInt32[np.ndarray, " size"], start_row: int, start_col: int, goal_row: int, goal_col: int
+) -> int:
+    """Number of straight steps between two free cells, -1 if there is no way; fronts as `flood` leaves them.
+
+    `words` holds the free cells from `UNSEEN` on, and still does so afterwards.
+    """
+    for line in range(SIDE):
+        words[TARGET + line] = 0
+        words[FRONTS + 1 + line] = 0
+    words[TARGET + start_row] = np.uint32(1) << np.uint32(start_col)
+    words[FRONTS + 1 + goal_row] = np.uint32(1) << np.uint32(goal_col)
+    # The goal, still unseen, is met again in the second round; no shortest path is read through it there.
+    steps: int = flood(words)  # type: ignore[call-arg]
+    return steps
 
 
 @kernel()
@@ -65,14 +72,8 @@ def bit_path(
     """
     if walls[start_row, start_col] or walls[goal_row, goal_col]:
         return 0
-    _pack_free(walls, words)
-    for line in range(SIDE):
-        words[TARGET + line] = 0
-        words[FRONTS + 1 + line] = 0
-    words[TARGET + start_row] = np.uint32(1) << np.uint32(start_col)
-    words[FRONTS + 1 + goal_row] = np.uint32(1) << np.uint32(goal_col)
-    words[UNSEEN + goal_row] ^= np.uint32(1) << np.uint32(goal_col)
-    steps = np.int64(flood(words))  # type: ignore[call-arg]
+    pack_free(walls, words)
+    steps = bit_steps(words, start_row, start_col, goal_row, goal_col)
     if steps < 0:
         return 0
     one, two = np.uint64(1), np.uint64(2)

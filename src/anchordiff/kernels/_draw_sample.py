@@ -4,7 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anchordiff.kernels._astar8 import _octile_path, _octile_workspace_size
+from anchordiff.kernels._bit_search import bit_steps, bit_workspace_size, pack_free
 from anchordiff.kernels._draw_maze import draw_maze, draw_pair
+from anchordiff.kernels._flood import SIDE
 from anchordiff.kernels._jit import kernel
 from anchordiff.kernels._random import draw_uniform, open_stream
 from anchordiff.kernels._resample import resample_evenly, resample_through_vertices
@@ -77,6 +79,7 @@ def _draw_trip(
     pair: NDArray[np.int64],
     cells: NDArray[np.int32],
     integers: NDArray[np.int32],
+    words: NDArray[np.uint32],
     bits: NDArray[np.uint64],
     corners: NDArray[np.uint64],
     points: Floats,
@@ -85,9 +88,14 @@ def _draw_trip(
     ends: NDArray[np.float32],
     trajectory: NDArray[np.float32],
 ) -> bool:
-    """Draw start and goal, `ends` (2, 2), until an expert's trajectory joins them; False after `draws` draws."""
+    """Draw start and goal, `ends` (2, 2), until an expert's trajectory joins them; False after `draws` draws.
+
+    `words` is empty, or holds the free cells for a quick look whether a search will find a way at all.
+    """
     for _ in range(draws):
         if not draw_pair(walls, state, min_l1, pair):
+            continue
+        if len(words) > 0 and bit_steps(words, pair[0], pair[1], pair[2], pair[3]) < 0:
             continue
         count = _octile_path(walls, pair[0], pair[1], pair[2], pair[3], cells, integers)
         if count == 0:
@@ -133,6 +141,8 @@ def make_samples(
     corners = np.empty((rows + 1, words, 3), np.uint64)
     cells = np.empty((rows * cols, 2), np.int32)
     integers = np.empty(_octile_workspace_size(rows, cols), np.int32)
+    small = rows <= SIDE and cols <= SIDE
+    free = np.empty(bit_workspace_size(rows, cols) if small else 0, np.uint32)
     work = np.empty(rows * cols + 8, np.int64)
     points = np.empty((2 * rows * cols + 64, 4), np.float64)
     lengths = np.empty(2 * rows * cols + 64, np.float64)
@@ -157,11 +167,13 @@ def make_samples(
                 draw_maze(kind, walls, state, lowest, highest, work)
                 pack_walls(walls, bits)
                 find_corners(bits, corners)
+                if small:
+                    pack_free(walls, free)
             else:
                 open_stream(state, seed, maze, trip * _MAZES + attempt)
             found = _draw_trip(
                 walls, state, _DRAWS if fresh else _DRAWS * _MAZES, min_l1, smooth, clearance, pair, cells,
-                integers, bits, corners, points, lengths, scratch, all_ends[b], all_trajectories[b],
+                integers, free, bits, corners, points, lengths, scratch, all_ends[b], all_trajectories[b],
             )  # fmt: skip
             if fresh and found:
                 fresh = False

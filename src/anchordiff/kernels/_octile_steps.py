@@ -62,11 +62,14 @@ def _excuse_needed(step: Move, into: Move | None) -> Move | bool:
     return (side[0] - into[0], side[1] - into[1])
 
 
-def _steps_worth_taking() -> UInt8[np.ndarray, " into*256"]:
-    """Which steps are worth taking, as bits, for each step into a cell and all walls around it (as bits)."""
-    table = np.zeros((NO_STEP + 1, 256), np.uint8)
-    walls = np.arange(256)
-    blocked = {move: (walls >> bit & 1).astype(bool) for bit, move in enumerate(_MOVES)}
+def _steps_worth_taking() -> UInt8[np.ndarray, " into*512"]:
+    """Which steps are worth taking, as bits, for each step into a cell and all walls around it.
+
+    The walls are given by the window of 3 × 3 cells, row by row, lowest bit first.
+    """
+    table = np.zeros((NO_STEP + 1, 512), np.uint8)
+    walls = np.arange(512)
+    blocked = {move: (walls >> (3 * move[0] + move[1] + 4) & 1).astype(bool) for move in _MOVES}
     for into, came in enumerate([*_MOVES, None]):
         for bit, (down, right) in enumerate(_MOVES):
             possible = ~blocked[down, right]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anchordiff.kernels._jit import kernel
+from anchordiff.kernels._pack import pack_row
 
 _ONE = np.uint64(1)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -26,12 +27,13 @@ def pack_walls(walls: NDArray[np.bool_], bits: NDArray[np.uint64]) -> None:
     rows, cols = walls.shape
     for i in range(rows):
         for w in range(bits.shape[1]):
-            first = 64 * w
-            word = np.uint64(0)
-            for j in range(first, min(first + 64, cols)):
-                word |= np.uint64(walls[i, j]) << np.uint64(j - first)
-            if cols < first + 64:
-                word |= _ALL << np.uint64(max(cols - first, 0))
+            word = _ALL
+            if 64 * w < cols:
+                word = np.uint64(pack_row(walls, i, 64 * w)) | (_ALL << np.uint64(32))
+            if 64 * w + 32 < cols:
+                word &= (np.uint64(pack_row(walls, i, 64 * w + 32)) << np.uint64(32)) | (
+                    _ALL >> np.uint64(32)
+                )
             bits[i, w] = word
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from anchordiff.kernels._grid_checks import check_threads, check_walls, chunks
 from anchordiff.kernels._jit import kernel
+from anchordiff.kernels._near_squares import near_workspace, write_signed_near
 from anchordiff.kernels._squares import workspace, write_signed, write_unsigned
 
 _PARALLEL_CELLS = 1_000_000
@@ -25,12 +26,15 @@ class _Workspace(threading.local):
     def __init__(self) -> None:
         self.shape = (0, 0)
         self.numbers: NDArray[np.signedinteger] = np.empty(0, np.int16)
+        self.bytes: NDArray[np.uint8] = np.empty(0, np.uint8)
 
-    def memory(self, rows: int, cols: int) -> NDArray[np.signedinteger]:
+    def prepare(self, rows: int, cols: int) -> "_Workspace":
+        """Get memory for grids of one size."""
         if self.shape != (rows, cols):
             self.numbers = workspace(rows, cols)
+            self.bytes = near_workspace(rows, cols)
             self.shape = (rows, cols)
-        return self.numbers
+        return self
 
 
 _kept = _Workspace()
@@ -38,11 +42,23 @@ _kept = _Workspace()
 
 @kernel()
 def _fill_signed(
-    walls: NDArray[np.bool_], memory: NDArray[np.signedinteger], out: NDArray[np.float32]
+    walls: NDArray[np.bool_],
+    memory: NDArray[np.signedinteger],
+    near_memory: NDArray[np.uint8],
+    out: NDArray[np.float32],
 ) -> None:
     """Write the signed distance of each of a batch of grids."""
-    for b in range(walls.shape[0]):
-        write_signed(walls[b], memory, out[b])
+    batch, rows, cols = walls.shape
+    small = len(near_memory) > 0
+    flat_walls, flat_out = walls.reshape(walls.size), out.reshape(out.size)
+    for b in range(batch):
+        if not (small and write_signed_near(flat_walls, b, rows, cols, near_memory, flat_out)):
+            write_signed(walls[b], memory, out[b])
+
+
+def _fill_part(walls: NDArray[np.bool_], out: NDArray[np.float32]) -> None:
+    kept = _kept.prepare(*walls.shape[1:])
+    _fill_signed(walls, kept.numbers, kept.bytes, out)
 
 
 def distance(walls: Bool[np.ndarray, "rows cols"]) -> Float[np.ndarray, "rows cols"]:
@@ -56,7 +72,7 @@ def distance(walls: Bool[np.ndarray, "rows cols"]) -> Float[np.ndarray, "rows co
     """
     walls = check_walls(walls, ndim=2)
     out = np.empty(walls.shape, np.float32)
-    write_unsigned(walls, _kept.memory(*walls.shape), out)
+    write_unsigned(walls, _kept.prepare(*walls.shape).numbers, out)
     return out
 
 
@@ -88,14 +104,13 @@ def signed_distances(
     """
     walls = check_walls(walls, ndim=3)
     out = np.empty(walls.shape, np.float32)
-    rows, cols = walls.shape[1:]
     parts = [slice(None)]
     if check_threads(threads) > 1 and walls.size >= _PARALLEL_CELLS:
         parts = chunks(len(walls), threads)
     if len(parts) == 1:
-        _fill_signed(walls, _kept.memory(rows, cols), out)
+        _fill_part(walls, out)
         return out
     with ThreadPoolExecutor(len(parts)) as pool:
-        for _ in pool.map(lambda part: _fill_signed(walls[part], _kept.memory(rows, cols), out[part]), parts):
+        for _ in pool.map(lambda part: _fill_part(walls[part], out[part]), parts):
             pass
     return out
