@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,3 +116,25 @@ def test_bad_values_are_refused():
         interpolate_linear_adjoint(np.zeros((1, 5)), anchors)
     with pytest.raises(ValueError, match=r"anchors\[0\] must increase strictly from 0 to 5"):
         interpolate_linear_adjoint(np.zeros((1, 6, 2)), anchors)
+
+
+@pytest.mark.parametrize(
+    ("keypoints", "anchors", "message"),
+    [
+        (np.zeros((1, 3)), np.array([[0, 2, 4]]), r"keypoints must be .* three axes, found float64 \(1, 3\)"),
+        (np.zeros((1, 3, 2), ">f4"), np.array([[0, 2, 4]]), "keypoints must be a float32 or float64 array"),
+        ([[[0.0]] * 3], np.array([[0, 2, 4]]), "keypoints must be .* found list"),
+        (np.zeros((1, 3, 2)), np.array([[0, 2, 4]], np.int32), "anchors must be an int64 array"),
+        (np.zeros((1, 3, 2)), torch.tensor([[0, 2, 4]]), "anchors must be an int64 array, found Tensor"),
+        (np.zeros((1, 3, 2)), np.array([0, 2, 4]), "anchors must be an int64 array of two axes"),
+    ],
+)
+def test_other_kinds_of_arguments_are_refused(keypoints, anchors, message):
+    with pytest.raises(ValueError, match=message):
+        interpolate_linear(keypoints, anchors, 5)
+
+
+def test_read_only_arrays_are_read():
+    keypoints, anchors = np.arange(6.0).reshape(1, 3, 2), np.array([[0, 1, 2]])
+    keypoints.flags.writeable = anchors.flags.writeable = False
+    np.testing.assert_array_equal(interpolate_linear(keypoints, anchors, 3), keypoints)

@@ -5,17 +5,24 @@ Notation: anchors `i_0 = 0 < i_1 < … < i_{K-1} = horizon - 1`, keypoints `z_k`
 second term is 0, so keypoints are reproduced bit by bit.
 """
 
+from collections.abc import Callable
+
 import numba
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float, Int
+from numba import types
+from numba.core.errors import TypingError
+from numba.extending import overload
 
 from anchordiff.kernels._jit import kernel
 
 Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_INT64 = np.dtype(np.int64)
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+# What kernels return besides the number of a row with bad anchors.
+_DONE, _UNFIT = -1, -2
 _PARALLEL_BYTES = 5 << 19  # starting threads costs more than they save below about 2.5 MB
 
 
@@ -93,7 +100,7 @@ def _row_of_any(keypoints: Floats, anchors: Ints, flat: Floats, b: int, horizon:
 
 @kernel()
 def _fill_rows(keypoints: Floats, anchors: Ints, out: Floats, start: int, stop: int) -> int:
-    """Write rows `start … stop - 1`; return the first row with bad anchors, or -1."""
+    """Write rows `start … stop - 1`; return the first row with bad anchors, or `_DONE`."""
     num_anchors, dim = keypoints.shape[1], keypoints.shape[2]
     horizon = out.shape[1]
     flat = out.reshape(out.size)
@@ -110,12 +117,45 @@ def _fill_rows(keypoints: Floats, anchors: Ints, out: Floats, start: int, stop: 
             return b
         for d in range(dim):
             out[b, horizon - 1, d] = keypoints[b, num_anchors - 1, d]
-    return -1
+    return _DONE
+
+
+def _fill_if_fit(keypoints: Floats, anchors: Ints, out: Floats) -> int:
+    """Write all rows; return the first row with bad anchors, `_DONE`, or `_UNFIT` for arrays of other kinds."""
+    raise NotImplementedError
+
+
+@overload(_fill_if_fit, strict=False)
+def _fill_by_types(keypoints: types.Type, anchors: types.Type, out: types.Type) -> Callable[..., int]:
+    """Choose the code for arrays of these types, when it is compiled."""
+    values = _dtype(keypoints, ndim=3)
+    good = values in (types.float32, types.float64) and _dtype(out, ndim=3) == values
+    if not (good and _dtype(anchors, ndim=2) == types.int64):
+        return lambda keypoints, anchors, out: _UNFIT
+
+    def fill(keypoints: Floats, anchors: Ints, out: Floats) -> int:
+        if (
+            anchors.shape[0] != keypoints.shape[0]
+            or anchors.shape[1] != keypoints.shape[1]
+            or anchors.shape[1] < 2
+        ):
+            return _UNFIT
+        return _fill_rows(keypoints, anchors, out, 0, out.shape[0])
+
+    return fill
+
+
+def _dtype(kind: types.Type, *, ndim: int) -> types.Type | None:
+    """The dtype of a contiguous array with so many axes."""
+    if isinstance(kind, types.Array) and kind.ndim == ndim and kind.layout == "C":
+        dtype: types.Type = kind.dtype
+        return dtype
+    return None
 
 
 @kernel()
 def _fill(keypoints: Floats, anchors: Ints, out: Floats) -> int:
-    return _fill_rows(keypoints, anchors, out, 0, out.shape[0])
+    return _fill_if_fit(keypoints, anchors, out)
 
 
 @kernel(parallel=True)
@@ -183,26 +223,16 @@ def interpolate_linear(
         >>> interpolate_linear(np.array([[[0.0], [6.0], [7.0]]]), np.array([[0, 3, 4]]), 5)[0, :, 0].tolist()
         [0.0, 2.0, 4.0, 6.0, 7.0]
     """
-    shape = keypoints.shape
-    # One cheap condition for the usual call: a call of a small batch takes about a microsecond in all.
-    if not (
-        anchors.shape == shape[:2]
-        and anchors.dtype is _INT64
-        and keypoints.dtype.char in "fd"
-        and keypoints.flags.c_contiguous
-        and anchors.flags.c_contiguous
-    ):
-        keypoints, anchors = _checked(keypoints, anchors, "keypoints")
-        if keypoints.shape[1] != anchors.shape[1]:
-            raise ValueError(f"keypoints must have {anchors.shape[1]} anchors, found {keypoints.shape[1]}")
-    out = np.empty((shape[0], horizon, shape[2]), keypoints.dtype)
-    if threads > 1 and out.nbytes >= _PARALLEL_BYTES:
-        bad = _fill_parallel(keypoints, anchors, out, threads)
-    else:
-        bad = _fill(keypoints, anchors, out)
-    if bad >= 0:
-        raise _bad_anchors(anchors, bad, horizon)
-    return out
+    if threads == 1:
+        # For one row, to look at the arrays from here takes longer than the work; the kernel does it.
+        try:
+            batch, _, dim = keypoints.shape
+            out = np.empty((batch, horizon, dim), keypoints.dtype)
+            if _fill(keypoints, anchors, out) == _DONE:
+                return out
+        except (AttributeError, ValueError, TypingError):
+            pass
+    return _interpolate_checked(keypoints, anchors, horizon, threads)
 
 
 def interpolate_linear_adjoint(
@@ -225,11 +255,28 @@ def interpolate_linear_adjoint(
     return out
 
 
+def _interpolate_checked(
+    keypoints: npt.NDArray[np.floating], anchors: Ints, horizon: int, threads: int
+) -> npt.NDArray[np.floating]:
+    keypoints, anchors = _checked(keypoints, anchors, "keypoints")
+    if keypoints.shape[1] != anchors.shape[1]:
+        raise ValueError(f"keypoints must have {anchors.shape[1]} anchors, found {keypoints.shape[1]}")
+    out = np.empty((keypoints.shape[0], horizon, keypoints.shape[2]), keypoints.dtype)
+    if threads > 1 and out.nbytes >= _PARALLEL_BYTES:
+        bad = _fill_parallel(keypoints, anchors, out, threads)
+    else:
+        bad = _fill(keypoints, anchors, out)
+    if bad != _DONE:
+        raise _bad_anchors(anchors, bad, horizon)
+    return out
+
+
 def _checked(values: np.ndarray, anchors: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
-    if values.ndim != 3 or values.dtype.char not in "fd":
-        raise ValueError(
-            f"{name} must be a float32 or float64 array of three axes, found {values.dtype} {values.shape}"
-        )
+    if not isinstance(values, np.ndarray) or values.ndim != 3 or values.dtype not in _FLOATS:
+        found = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
+        raise ValueError(f"{name} must be a float32 or float64 array of three axes, found {found}")
+    if not isinstance(anchors, np.ndarray):
+        raise ValueError(f"anchors must be an int64 array, found {type(anchors).__name__}")
     if anchors.ndim != 2 or anchors.dtype != np.int64 or anchors.shape[1] < 2:
         raise ValueError(
             "anchors must be an int64 array of two axes with at least 2 anchors a row, "
