@@ -1,4 +1,4 @@
-"""Fast sweeping against the plain relaxation of every edge, and its laws."""
+"""Sweeps against the plain relaxation of every edge, and its laws."""
 
 import numpy as np
 import torch

@@ -89,7 +89,7 @@ def fixed_point(
     *,
     check_every: int = 8,
 ) -> Float[Tensor, "batch sources rows cols"]:
-    """Sweep until nothing changes: fast sweeping on a CPU, whole sweeps elsewhere.
+    """Value iteration until nothing changes: by a compiled kernel on a CPU.
 
     Args:
         distance: upper bounds to start from.
