@@ -259,3 +259,22 @@ def test_a_tiny_model_learns_a_handful_of_mazes():
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
     assert error() < 0.25 * before
+
+
+def test_the_first_blocks_give_the_estimate_of_the_last_one_kept(rough, mazes):
+    model = rough(transformer=TransformerConfig(width=16, depth=3, heads=2))
+    condition, anchors = mazes(2), even(2)
+    frame = frame_of(model, condition, anchors)
+    u_t, t = torch.randn(2, COUNT, 2, generator=seeded()), torch.full((2,), 0.4)
+    scene = model._scene(model.encode(condition), anchors)
+    estimates = model._denoise(u_t, t, scene)
+    for depth in (1, 2, 3):
+        short = model.first_blocks(depth)
+        assert (short.config.transformer.depth, len(short.transformer.blocks)) == (depth, depth)
+        found = short(frame.denormalise(u_t), t, anchors, condition)
+        torch.testing.assert_close(found, frame.denormalise(estimates[depth - 1]), atol=1e-5, rtol=1e-5)
+    for depth in (0, 4):
+        with pytest.raises(
+            ValueError, match=rf"depth must lie in 1 ... 3, the blocks there are, found {depth}"
+        ):
+            model.first_blocks(depth)

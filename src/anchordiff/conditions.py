@@ -44,8 +44,7 @@ class MazeCondition(TensorRecord):
         """
         grid, first, last = (torch.as_tensor(array) for array in (walls, start, goal))
         _check_walls(grid)
-        for name, points in (("start", first), ("goal", last)):
-            _check_ends(name, points, grid)
+        _check_ends(grid, start=first, goal=last)
         distances = torch.from_numpy(signed_distances(grid.cpu().numpy())).to(grid.device)
         return cls(walls=grid, sdf=distances, start=first.to(torch.float32), goal=last.to(torch.float32))
 
@@ -56,8 +55,7 @@ class MazeCondition(TensorRecord):
             ValueError: as `from_arrays`; also if `sdf` does not fit `walls`.
         """
         _check_walls(self.walls)
-        for name, points in (("start", self.start), ("goal", self.goal)):
-            _check_ends(name, points, self.walls)
+        _check_ends(self.walls, start=self.start, goal=self.goal)
         if self.sdf.shape != self.walls.shape or not self.sdf.is_floating_point():
             raise ValueError(
                 "sdf must be floating point with the shape of walls "
@@ -76,22 +74,27 @@ def _check_walls(walls: Tensor) -> None:
         raise ValueError(f"walls must be boolean (True where blocked), found {walls.dtype}")
 
 
-def _check_ends(name: str, points: Tensor, walls: Tensor) -> None:
+def _check_ends(walls: Tensor, **ends: Tensor) -> None:
     batch, rows, cols = walls.shape
-    if points.shape != (batch, 2):
-        raise ValueError(f"{name} must have the shape ({batch}, 2), found {tuple(points.shape)}")
-    if not points.is_floating_point():
-        raise ValueError(f"{name} must be floating point (x, y) in cells, found {points.dtype}")
-    if points.device != walls.device:
-        raise ValueError(f"{name} must be on {walls.device}, where walls is; found {points.device}")
-    finite = torch.isfinite(points).all(dim=1)
-    _raise_first(name, points, ~finite, "must be finite")
-    extent = points.new_tensor([cols, rows])
-    inside = ((points >= 0) & (points < extent)).all(dim=1)
-    _raise_first(name, points, ~inside, f"must lie inside the maze of {cols} x {rows} cells (x, y)")
-    col, row = points.long().unbind(dim=1)
+    for name, points in ends.items():
+        if points.shape != (batch, 2):
+            raise ValueError(f"{name} must have the shape ({batch}, 2), found {tuple(points.shape)}")
+        if not points.is_floating_point():
+            raise ValueError(f"{name} must be floating point (x, y) in cells, found {points.dtype}")
+        if points.device != walls.device:
+            raise ValueError(f"{name} must be on {walls.device}, where walls is; found {points.device}")
+    x, y = torch.stack(list(ends.values())).unbind(dim=2)
+    inside = (x >= 0) & (x < cols) & (y >= 0) & (y < rows)  # false for NaN
+    col, row = x.long().clamp(0, cols - 1), y.long().clamp(0, rows - 1)
     blocked = walls[torch.arange(batch, device=walls.device), row, col]
-    _raise_first(name, points, blocked, "must be in a free cell, not in a wall")
+    if bool((inside & ~blocked).all()):
+        return
+    for number, (name, points) in enumerate(ends.items()):
+        _raise_first(name, points, ~torch.isfinite(points).all(dim=1), "must be finite")
+        _raise_first(
+            name, points, ~inside[number], f"must lie inside the maze of {cols} x {rows} cells (x, y)"
+        )
+        _raise_first(name, points, blocked[number], "must be in a free cell, not in a wall")
 
 
 def _raise_first(name: str, points: Tensor, bad: Tensor, rule: str) -> None:

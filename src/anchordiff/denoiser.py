@@ -46,7 +46,9 @@ class InterpDenoiserConfig:
     num_anchors: int = 8
     growth: Literal["doubling", "linear", "geometric"] = "doubling"
     scale: float = 2.0
-    transformer: TransformerConfig = field(default_factory=lambda: TransformerConfig(width=96))
+    transformer: TransformerConfig = field(
+        default_factory=lambda: TransformerConfig(width=96, cross_attention=False)
+    )
     encoder: MazeEncoderConfig = field(
         default_factory=lambda: MazeEncoderConfig(value_iteration=False, attention_channels=0)
     )
@@ -170,10 +172,8 @@ class InterpDenoiser(nn.Module):
             torch.cat(features, dim=-1),
             x_s,
             torch.ones_like(x_s[:, :, :1]),
-            rotation=self.transformer.rotation(times),
             context=self.context(scalars),
-            lookup=lambda x: encoding.lookup(x[..., :2]),
-            encoding=encoding,
+            surroundings=self.transformer.surroundings(times, encoding),
         )
         return estimates
 

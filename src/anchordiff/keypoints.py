@@ -10,7 +10,7 @@ preconditioning of Karras et al. 2022, with a spread that vanishes at the ends),
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -20,11 +20,10 @@ from torch.nn import functional
 
 from anchordiff.anchors import AnchorSet
 from anchordiff.conditions import MazeCondition
-from anchordiff.nn.attention import Rotation
 from anchordiff.nn.embeddings import ContextEmbedding, fourier_features, fourier_size
 from anchordiff.nn.frame import LineFrame
 from anchordiff.nn.maze_encoder import MazeEncoder, MazeEncoderConfig, MazeEncoding
-from anchordiff.nn.transformer import RefinementTransformer, TransformerConfig
+from anchordiff.nn.transformer import RefinementTransformer, Surroundings, TransformerConfig
 from anchordiff.samplers import ElementNoise, FlowSampler, Sampler
 from anchordiff.samplers.prediction import Prediction, add_noise, to_x0
 from anchordiff.schedules import Schedule, make_schedule
@@ -82,6 +81,25 @@ class KeypointDiffusion(nn.Module):
         """Compute what depends on the condition alone, once a plan."""
         encoding: MazeEncoding = self.encoder(condition)
         return encoding
+
+    def first_blocks(self, depth: int) -> "KeypointDiffusion":
+        """A copy with the first `depth` blocks of the transformer alone.
+
+        Each block's estimate is trained, so that later blocks can be left out where they gain nothing.
+
+        Raises:
+            ValueError: if there are fewer blocks, or `depth` is below 1.
+        """
+        transformer = self.config.transformer
+        if not 1 <= depth <= transformer.depth:
+            raise ValueError(
+                f"depth must lie in 1 ... {transformer.depth}, the blocks there are, found {depth}"
+            )
+        copy = KeypointDiffusion(replace(self.config, transformer=replace(transformer, depth=depth)))
+        own = self.state_dict()
+        # The norms' modulation is one layer for all blocks, block by block along its rows.
+        copy.load_state_dict({name: own[name][: len(value)] for name, value in copy.state_dict().items()})
+        return copy.train(self.training)
 
     def forward(
         self,
@@ -205,31 +223,28 @@ class KeypointDiffusion(nn.Module):
         stamps = torch.stack(
             [times, 4 * functional.pad(gaps, (1, 0)), 4 * functional.pad(gaps, (0, 1))], dim=-1
         )
+        frame = LineFrame.between(
+            start, goal, times, horizon=anchors.horizon, dim=self.config.dim, scale=self.config.scale
+        )
         way = (goal - start) / _REACH
         density = times.new_full((len(anchors), 1), self.config.num_keypoints / anchors.num_anchors)
         return _Scene(
-            encoding=encoding,
-            frame=LineFrame.between(
-                start, goal, times, horizon=anchors.horizon, dim=self.config.dim, scale=self.config.scale
-            ),
-            rotation=self.transformer.rotation(times),
+            frame=frame,
+            surroundings=self.transformer.surroundings(times, encoding, frame=frame),
             stamps=fourier_features(stamps, octaves=_TIME_OCTAVES),
             scalars=torch.cat([way, way.norm(dim=-1, keepdim=True), density], dim=-1),
         )
 
     def _denoise(self, u_t: Tensor, t: Tensor, scene: "_Scene") -> list[Tensor]:
         alpha, sigma = self.schedule(t)
-        frame, encoding = scene.frame, scene.encoding
-        estimate, gain = _precondition(self.config.prediction, u_t, alpha, sigma, frame.spread)
+        estimate, gain = _precondition(self.config.prediction, u_t, alpha, sigma, scene.frame.spread)
         state = fourier_features(estimate / 2, octaves=_STATE_OCTAVES)
         estimates: list[Tensor] = self.transformer(
             torch.cat([state, scene.stamps], dim=-1),
             estimate,
             gain,
-            rotation=scene.rotation,
             context=self.context(torch.cat([t[:, None], scene.scalars], dim=-1)),
-            lookup=lambda u: encoding.lookup(frame.denormalise(u)[..., :2]),
-            encoding=encoding,
+            surroundings=scene.surroundings,
         )
         return estimates
 
@@ -238,9 +253,8 @@ class KeypointDiffusion(nn.Module):
 class _Scene:
     """What all steps of a sampler share: everything but the state and the diffusion time."""
 
-    encoding: MazeEncoding
     frame: LineFrame
-    rotation: Rotation
+    surroundings: Surroundings
     stamps: Float[Tensor, "batch keypoints features"]
     scalars: Float[Tensor, "batch scalars"]
 

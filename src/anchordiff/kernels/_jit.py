@@ -47,11 +47,16 @@ def kernel(*, parallel: bool = False, fastmath: bool = False) -> Callable[[Funct
 
     Args:
         parallel: run `numba.prange` loops on Numba's threads.
-        fastmath: let the compiler reorder floating-point sums.
+        fastmath: let the compiler reorder floating-point sums, and divide without looking for zeros.
     """
 
     def compile_lazily(function: Function) -> Function:
-        dispatcher: Any = numba.njit(nogil=True, parallel=parallel, fastmath=fastmath)(function)
+        dispatcher: Any = numba.njit(
+            nogil=True,
+            parallel=parallel,
+            fastmath=fastmath,
+            error_model="numpy" if fastmath else "python",
+        )(function)
         try:
             dispatcher._cache = _Cache(function)
         except RuntimeError as error:

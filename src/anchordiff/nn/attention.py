@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -15,26 +14,32 @@ class Rotation:
     """Angles by which pairs of channels are rotated, so that attention sees time differences.
 
     Rotary embedding (Su et al. 2021) of continuous times in [0, 1]; frequencies run geometrically from half a
-    turn to 64 turns over the whole trajectory, whatever its horizon.
+    turn to 64 turns over the whole trajectory, whatever its horizon. Channel i of the first half of a head and
+    channel i of its second half are a pair.
+
+    Attributes:
+        cos: cosines, the same for both channels of a pair.
+        sin: sines, with a minus for the first channel of a pair.
     """
 
-    cos: Float[Tensor, "batch 1 tokens pairs"]
-    sin: Float[Tensor, "batch 1 tokens pairs"]
+    cos: Float[Tensor, "batch 1 tokens head_dim"]
+    sin: Float[Tensor, "batch 1 tokens head_dim"]
 
     @classmethod
     def of(cls, times: Float[Tensor, "batch tokens"], *, head_dim: int) -> "Rotation":
         """Angles of tokens at the given times."""
         exponents = torch.linspace(0.0, 1.0, head_dim // 2, device=times.device)
         angles = times.float()[:, None, :, None] * (math.pi * 128.0**exponents)
-        return cls(cos=angles.cos(), sin=angles.sin())
+        sin = angles.sin()
+        return cls(cos=angles.cos().repeat(1, 1, 1, 2), sin=torch.cat([-sin, sin], dim=-1))
 
     def __call__(
         self, x: Float[Tensor, "*stack batch heads tokens head_dim"]
     ) -> Float[Tensor, "*stack batch heads tokens head_dim"]:
         """Rotate queries or keys, or both in a stack."""
         first, second = x.chunk(2, dim=-1)
-        cos, sin = self.cos.to(x.dtype), self.sin.to(x.dtype)
-        return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
+        swapped = torch.cat([second, first], dim=-1)
+        return torch.addcmul(x * self.cos.to(x.dtype), swapped, self.sin.to(x.dtype))
 
 
 class SelfAttention(nn.Module):
@@ -57,10 +62,11 @@ class SelfAttention(nn.Module):
         self, x: Float[Tensor, "batch tokens width"], rotation: Rotation
     ) -> Float[Tensor, "batch tokens width"]:
         """Attend, with queries and keys rotated."""
-        qkv = rearrange(self.to_qkv(x), "b n (three h d) -> three b h n d", three=3, h=self.heads)
+        # Plain views instead of einops: at batch 1 a plan is bound by calls, not by arithmetic.
+        qkv = self.to_qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         q, k = rotation(qkv[:2]).unbind()
         mixed = functional.scaled_dot_product_attention(q, k, qkv[2], is_causal=self.causal)
-        out: Tensor = self.to_out(rearrange(mixed, "b h n d -> b n (h d)"))
+        out: Tensor = self.to_out(mixed.transpose(1, 2).flatten(2))
         return out
 
 
@@ -89,9 +95,8 @@ class CrossAttention(nn.Module):
         values: Float[Tensor, "conditions heads cells head_dim"],
     ) -> Float[Tensor, "batch tokens width"]:
         """Attend to the condition of each element."""
-        conditions = keys.shape[0]
-        q = rearrange(self.to_q(x), "(c m) n (h d) -> c h (m n) d", c=conditions, h=self.heads)
+        batch, tokens, _ = x.shape
+        q = self.to_q(x).view(len(keys), -1, self.heads, keys.shape[-1]).transpose(1, 2)
         mixed = functional.scaled_dot_product_attention(q, keys, values)
-        tokens = x.shape[1]
-        out: Tensor = self.to_out(rearrange(mixed, "c h (m n) d -> (c m) n (h d)", n=tokens))
+        out: Tensor = self.to_out(mixed.transpose(1, 2).reshape(batch, tokens, -1))
         return out

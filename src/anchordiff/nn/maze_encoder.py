@@ -8,7 +8,6 @@ Space is kept throughout: nothing is pooled.
 from dataclasses import dataclass
 
 import torch
-from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,7 +19,7 @@ from anchordiff.records import TensorRecord
 
 _FRACTION_OCTAVES = 5
 _POSITION_OCTAVES = 4
-_OFFSET_OCTAVES = 2
+OFFSET_OCTAVES = 2
 _AXIS_SIZE = fourier_size(2, octaves=_POSITION_OCTAVES)
 _REACH = 10.0  # cells: the scale at which distances are squashed into features
 
@@ -48,7 +47,7 @@ class MazeEncoderConfig:
     @property
     def lookup_size(self) -> int:
         """Number of features that `MazeEncoding.lookup` returns."""
-        return self.cell_channels + fourier_size(2, octaves=_OFFSET_OCTAVES)
+        return self.cell_channels + fourier_size(2, octaves=OFFSET_OCTAVES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +77,9 @@ class MazeEncoding(TensorRecord):
 
     def cell_index(self, positions: Float[Tensor, "batch points 2"]) -> Int[Tensor, "batch points"]:
         """Flat index of the cell that holds each position; positions outside take the nearest cell."""
-        col = positions[..., 0].floor().clamp(0, self.cols - 1).long()
-        row = positions[..., 1].floor().clamp(0, self.rows - 1).long()
-        return row * self.cols + col
+        # Truncation rounds up below zero, which the clamp undoes.
+        col, row = positions.long().unbind(dim=-1)
+        return torch.add(col.clamp(0, self.cols - 1), row.clamp(0, self.rows - 1), alpha=self.cols)
 
     def lookup(
         self, positions: Float[Tensor, "samples points 2"]
@@ -91,12 +90,11 @@ class MazeEncoding(TensorRecord):
         """
         batch, cells, channels = self.cells.shape
         samples, points, _ = positions.shape
-        corners = positions.floor()
-        index = self.cell_index(corners).view(batch, -1)
+        index = self.cell_index(positions).reshape(batch, -1)
         if batch > 1:
             index = index + cells * torch.arange(batch, device=index.device)[:, None]
         found = self.cells.reshape(batch * cells, channels).index_select(0, index.reshape(-1))
-        offsets = fourier_features(2 * (positions - corners) - 1, octaves=_OFFSET_OCTAVES)
+        offsets = fourier_features(2 * (positions - positions.floor()) - 1, octaves=OFFSET_OCTAVES)
         return torch.cat([found.view(samples, points, channels), offsets], dim=-1)
 
 
@@ -137,37 +135,38 @@ class MazeEncoder(nn.Module):
         batch, rows, cols = condition.walls.shape
         walls = functional.pad(condition.walls.float(), (1, 1, 1, 1), value=1.0)
         sdf = functional.pad(torch.tanh(condition.sdf / 2), (1, 1, 1, 1), value=-0.5)
-        padded = torch.stack([walls, sdf], dim=1)
+        # With channels last, a cell's features lie side by side from the first convolution on.
+        padded = torch.stack([walls, sdf], dim=-1).permute(0, 3, 1, 2)
         features = self.blocks(self.stem(padded))
-        parts = [rearrange(features, "b c h w -> b (h w) c")]
+        parts = [features.permute(0, 2, 3, 1).flatten(1, 2)]
         distances = features.new_zeros(batch, 0, rows, cols)
         if self.config.value_iteration:
             ends = torch.stack([condition.start, condition.goal], dim=1).long()
             sources = ends[..., 1] * cols + ends[..., 0]
             distances = self.value_iteration(padded, sources)
             parts.append(_plan_features(distances, sources))
-        mixed = self.mix_features(torch.cat(parts, dim=-1)) + self._embed_positions(condition)
+        mixed = self.mix_features(torch.cat(parts, dim=-1)).unflatten(1, (rows, cols))
+        for_x, for_y = self._embed_positions(condition)
+        mixed = mixed.add_(for_y[:, :, None]).add_(for_x[:, None, :]).flatten(1, 2)
         cells = self.to_cells(functional.gelu(mixed))
         keys = values = cells.new_zeros(batch, 0, rows * cols, 0)
         if self.config.attention_channels:
-            keys, values = rearrange(
-                self.to_keys_values(cells),
-                "b n (two h d) -> two b h n d",
-                two=2,
-                h=self.config.attention_heads,
-            )
+            both = self.to_keys_values(cells).unflatten(-1, (2, self.config.attention_heads, -1))
+            keys, values = both.permute(2, 0, 3, 1, 4).unbind()
         return MazeEncoding(
             cells=cells, keys=keys, values=values, distances=distances,
             start=condition.start, goal=condition.goal, rows=rows, cols=cols,
         )  # fmt: skip
 
-    def _embed_positions(self, condition: MazeCondition) -> Float[Tensor, "batch cells channels"]:
-        """Where each cell lies relative to start and goal; along each axis apart, then added up over the grid."""
+    def _embed_positions(
+        self, condition: MazeCondition
+    ) -> tuple[Float[Tensor, "batch cols channels"], Float[Tensor, "batch rows channels"]]:
+        """Where each cell lies relative to start and goal, along each axis apart."""
         _, rows, cols = condition.walls.shape
         for_x, for_y = self.mix_position.weight.chunk(2, dim=1)
         x = functional.linear(_axis_features(condition, axis=0, count=cols), for_x)
         y = functional.linear(_axis_features(condition, axis=1, count=rows), for_y)
-        return (y[:, :, None] + x[:, None, :]).flatten(1, 2)
+        return x, y
 
 
 def _axis_features(

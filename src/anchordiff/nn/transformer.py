@@ -6,18 +6,23 @@ norms whose scale, shift and gate come from c (adaLN, Peebles & Xie 2023); heads
 estimate is the one given.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final, cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from anchordiff.kernels import refinement
 from anchordiff.nn.attention import CrossAttention, Rotation, SelfAttention
-from anchordiff.nn.maze_encoder import MazeEncoding
+from anchordiff.nn.frame import LineFrame
+from anchordiff.nn.maze_encoder import OFFSET_OCTAVES, MazeEncoding
+
+_FEW: Final = 64  # tokens of a batch, up to which one compiled call a block is faster than torch on a CPU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +35,7 @@ class TransformerConfig:
         heads: heads of the attention among tokens.
         expansion: hidden channels of the feed-forward network over `width`.
         causal: tokens see only themselves and earlier ones.
+        cross_attention: tokens attend to the maze's cells, where the encoder gives keys.
         activation_checkpointing: recompute activations in the backward pass, for memory.
     """
 
@@ -38,7 +44,30 @@ class TransformerConfig:
     heads: int = 4
     expansion: int = 4
     causal: bool = False
+    cross_attention: bool = True
     activation_checkpointing: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What all passes of a plan share.
+
+    Attributes:
+        rotation: rotary embedding of the tokens' times.
+        frame: what estimates are given in; none for cells.
+        encoding: the map, with keys and values of its cells.
+        compiled: view and weights for the compiled kernel, where it is to be used.
+    """
+
+    rotation: Rotation
+    frame: LineFrame | None
+    encoding: MazeEncoding
+    compiled: tuple[refinement.View, list[refinement.Block]] | None
+
+    def look(self, estimate: Tensor) -> Tensor:
+        """Features of the map where an estimate runs."""
+        here = estimate.detach()
+        return self.encoding.lookup((here if self.frame is None else self.frame.denormalise(here))[..., :2])
 
 
 class _Block(nn.Module):
@@ -49,7 +78,9 @@ class _Block(nn.Module):
         self.to_look = nn.Linear(lookup_size, width)
         self.self_attention = SelfAttention(width, config.heads, causal=config.causal)
         self.cross_norm = nn.LayerNorm(width)
-        self.cross_attention = CrossAttention(width, channels, heads) if channels else None
+        self.cross_attention = (
+            CrossAttention(width, channels, heads) if config.cross_attention and channels else None
+        )
         self.feed_forward = nn.Sequential(
             nn.Linear(width, config.expansion * width),
             nn.GELU(),
@@ -59,7 +90,7 @@ class _Block(nn.Module):
     def forward(
         self, h: Tensor, look: Tensor, rotation: Rotation, modulation: Tensor, encoding: MazeEncoding
     ) -> Tensor:
-        shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = modulation.unsqueeze(-2).unbind(dim=1)
+        shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = modulation.unbind(dim=1)
         h = h + self.to_look(look)
         attended = self.self_attention(torch.addcmul(shift_a, _norm(h), scale_a), rotation)
         h = torch.addcmul(h, gate_a, attended)
@@ -67,9 +98,39 @@ class _Block(nn.Module):
             h = h + self.cross_attention(self.cross_norm(h), encoding.keys, encoding.values)
         return torch.addcmul(h, gate_f, self.feed_forward(torch.addcmul(shift_f, _norm(h), scale_f)))
 
+    def weights(self, head: nn.Module) -> refinement.Block:
+        """The block and the head that follows it for the compiled kernel; memory is shared."""
+        cross = self.cross_attention
+        up, _, down = self.feed_forward
+        norm, move = cast(nn.Sequential, head)
+        return refinement.Block(
+            look=_layer(self.to_look),
+            to_qkv=_layer(self.self_attention.to_qkv),
+            to_out=_layer(self.self_attention.to_out),
+            cross_norm=_layer(self.cross_norm),
+            cross_q=_NO_LAYER if cross is None else _layer(cross.to_q),
+            cross_out=_NO_LAYER if cross is None else _layer(cross.to_out),
+            up=_layer(up),
+            down=_layer(down),
+            head_norm=_layer(norm),
+            head=_layer(move),
+        )
+
 
 def _norm(h: Tensor) -> Tensor:
     return functional.layer_norm(h, h.shape[-1:])
+
+
+_NO_LAYER: Final = (np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
+
+
+def _array(tensor: Tensor) -> npt.NDArray[np.float32]:
+    array: npt.NDArray[np.float32] = tensor.contiguous().numpy()
+    return array
+
+
+def _layer(module: nn.Module) -> refinement.Layer:
+    return cast(Tensor, module.weight).numpy(force=True), cast(Tensor, module.bias).numpy(force=True)
 
 
 class RefinementTransformer(nn.Module):
@@ -112,9 +173,39 @@ class RefinementTransformer(nn.Module):
             nn.init.zeros_(head[1].weight)  # type: ignore[index]
             nn.init.zeros_(head[1].bias)  # type: ignore[index]
 
-    def rotation(self, times: Float[Tensor, "batch tokens"]) -> Rotation:
-        """Rotary embedding of the tokens' times in [0, 1], which all forward passes of a plan share."""
-        return Rotation.of(times, head_dim=self.config.width // self.config.heads)
+    def surroundings(
+        self, times: Float[Tensor, "batch tokens"], encoding: MazeEncoding, *, frame: LineFrame | None = None
+    ) -> Surroundings:
+        """What all passes of a plan share.
+
+        Args:
+            times: of the tokens, in [0, 1].
+            encoding: the map, with keys and values of its cells.
+            frame: what estimates are given in; none for cells.
+        """
+        rotation = Rotation.of(times, head_dim=self.config.width // self.config.heads)
+        compiled = None
+        if self._is_small(times):
+            weights = [
+                cast(_Block, block).weights(head) for block, head in zip(self.blocks, self.heads, strict=True)
+            ]
+            origin, scale = times.new_zeros(*times.shape, 2), times.new_ones(2)
+            if frame is not None:
+                origin, scale = frame.line, frame.scale
+            view = refinement.View(
+                cells=_array(encoding.cells),
+                keys=_array(encoding.keys),
+                values=_array(encoding.values.transpose(-1, -2)),
+                origin=_array(origin),
+                scale=_array(scale),
+                cos=_array(rotation.cos[:, 0]),
+                sin=_array(rotation.sin[:, 0]),
+                cols=encoding.cols,
+                octaves=OFFSET_OCTAVES,
+                heads=self.config.heads,
+            )
+            compiled = view, weights
+        return Surroundings(rotation=rotation, frame=frame, encoding=encoding, compiled=compiled)
 
     def forward(
         self,
@@ -122,10 +213,8 @@ class RefinementTransformer(nn.Module):
         estimate: Float[Tensor, "batch tokens dim"],
         gain: Float[Tensor, "batch tokens #dim"],
         *,
-        rotation: Rotation,
         context: Float[Tensor, "batch width"],
-        lookup: Callable[[Tensor], Tensor],
-        encoding: MazeEncoding,
+        surroundings: Surroundings,
     ) -> list[Float[Tensor, "batch tokens dim"]]:
         """Estimates after each block, the last one best.
 
@@ -133,25 +222,54 @@ class RefinementTransformer(nn.Module):
             tokens: features of each step.
             estimate: first estimate of the trajectory.
             gain: how far a block may move a point, in the estimate's units.
-            rotation: of the tokens' times, from `rotation`.
             context: what holds for the whole trajectory.
-            lookup: features of the map at an estimate.
-            encoding: keys and values of the condition.
+            surroundings: of the tokens, from `surroundings`.
         """
         h = self.to_tokens(tokens)
-        modulation = rearrange(
-            self.modulation(functional.silu(context)), "b (depth six width) -> depth b six width",
-            depth=self.config.depth, six=6,
-        )  # fmt: skip
+        modulation = self.modulation(functional.silu(context))
+        modulation = modulation.unflatten(-1, (self.config.depth, 6, 1, self.config.width)).transpose(0, 1)
         # Scales are learned as differences from one.
-        modulation = modulation + modulation.new_tensor([0, 1, 0, 0, 1, 0])[:, None]
+        modulation = modulation + modulation.new_tensor([0, 1, 0, 0, 1, 0])[:, None, None]
+        if surroundings.compiled is not None:
+            return _refine_few(h, estimate, gain, modulation, *surroundings.compiled)
         estimates = []
         for block, head, shifts in zip(self.blocks, self.heads, modulation, strict=True):
-            look = lookup(estimate.detach())
+            inputs = (h, surroundings.look(estimate), surroundings.rotation, shifts, surroundings.encoding)
             if self.config.activation_checkpointing and torch.is_grad_enabled():
-                h = checkpoint(block, h, look, rotation, shifts, encoding, use_reentrant=False)
+                h = checkpoint(block, *inputs, use_reentrant=False)
             else:
-                h = block(h, look, rotation, shifts, encoding)
+                h = block(*inputs)
             estimate = estimate + gain * head(h)
             estimates.append(estimate)
         return estimates
+
+    def _is_small(self, times: Tensor) -> bool:
+        """Whether the compiled kernel can do the work of these tokens, and does it sooner."""
+        weight = self.to_tokens.weight
+        return (
+            times.numel() <= _FEW
+            and weight.is_cpu
+            and weight.dtype == torch.float32
+            and not self.config.causal
+            and not torch.is_grad_enabled()
+            and not torch.is_autocast_enabled("cpu")
+            and not torch.compiler.is_compiling()
+        )
+
+
+def _refine_few(
+    h: Tensor,
+    estimate: Tensor,
+    gain: Tensor,
+    modulation: Tensor,
+    view: refinement.View,
+    weights: list[refinement.Block],
+) -> list[Tensor]:
+    """The blocks by the compiled kernel."""
+    tokens, points = _array(h), _array(estimate).copy()
+    gains = _array(gain.expand_as(estimate))
+    estimates = []
+    for block, shifts in zip(weights, modulation, strict=True):
+        refinement.refine_block(tokens, points, gains, _array(shifts), view, block)
+        estimates.append(torch.from_numpy(points.copy()))
+    return estimates

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias, final
 
 import torch
@@ -75,9 +76,8 @@ class ElementNoise:
                 f"like must have one element a seed ({len(self.seeds)}), found {len(like)} elements"
             )
         size = math.prod(like.shape[1:])
-        pairs = torch.arange((size + 1) // 2, device=like.device)
         stream = _mix(_mix(self.seeds.to(like.device)) + step)
-        bits = _mix(stream[:, None] + _mix(pairs + 1))
+        bits = _mix(stream[:, None] + _counter((size + 1) // 2, like.device))
         # The upper 32 bits give the radius (from a number in (0, 1], so that its logarithm is finite), the
         # lower ones the angle.
         real = torch.float64 if like.dtype == torch.float64 else torch.float32
@@ -99,6 +99,13 @@ def _mix(x: Tensor) -> Tensor:
     x = (x ^ _shift(x, 30)) * _FIRST
     x = (x ^ _shift(x, 27)) * _SECOND
     return x ^ _shift(x, 31)
+
+
+@lru_cache(maxsize=64)
+@torch.inference_mode(mode=False)  # so that training can use what a plan has made
+def _counter(count: int, device: torch.device) -> Tensor:
+    """The part of each number's state that is the same for all elements and steps."""
+    return _mix(torch.arange(1, count + 1, device=device))
 
 
 def _shift(x: Tensor, places: int) -> Tensor:
