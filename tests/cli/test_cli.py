@@ -54,7 +54,18 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     full = ["train", "keypoints", *SMALL, "--model.num-keypoints", "16", "--train.steps", "50"]
     succeed(*full, "--run.max-seconds", "1e-6", "--out", folder / "f")
     stages = ["--keypoints", folder / "k", "--denoiser", folder / "d", "--full-sequence", folder / "f"]
-    succeed("bundle", *stages, "--out", folder / "pipe", "--steps", "2")
+    succeed(
+        "bundle",
+        *stages,
+        "--out",
+        folder / "pipe",
+        "--steps",
+        "2",
+        "--spacing",
+        "quadratic",
+        "--keypoint-blocks",
+        "1",
+    )
     return folder
 
 
@@ -173,6 +184,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(runs, tmp_path, capsys):
 def test_a_bundle_holds_stages_logs_and_defaults(runs, capsys):
     pipeline = TwoStagePipeline.from_pretrained(runs / "pipe")
     assert (pipeline.config.horizon, pipeline.config.num_anchors, pipeline.config.steps) == (16, 4, 2)
+    assert pipeline.config.spacing == "quadratic"
     kept = load_file(runs / "k" / "model.safetensors")
     assert all(torch.equal(kept[name], value) for name, value in pipeline.keypoints.state_dict().items())
     assert (runs / "pipe" / "denoiser" / "training" / "log.jsonl").exists()

@@ -1,4 +1,4 @@
-"""Training that takes over from earlier runs: `--init`, `--bootstrap.keypoints`, and resuming both."""
+"""Training that takes over from earlier runs: `--init`, `--bootstrap.keypoints`, `--encoder`, and resuming them."""
 
 import json
 import shlex
@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from anchordiff.cli import main
+from anchordiff.pipeline import TwoStagePipeline
 from anchordiff.training import read_log
 
 SHARED = shlex.split(
@@ -96,3 +97,35 @@ def test_a_run_without_bootstrap_records_none(tmp_path, capsys):
     assert train("denoiser", tmp_path / "plain", steps=1) == 0
     assert "bootstrap" not in recorded(tmp_path / "plain")
     assert not (tmp_path / "plain" / "training" / "keypoints").exists()
+
+
+def test_an_encoder_is_taken_over_and_kept(stage, tmp_path, capsys):
+    flags = " ".join(SHARED)
+    for name in ("map-channels 4", "convolution-blocks 1", "cell-channels 8", "attention-channels 8"):
+        flags = flags.replace(f"--model.encoder.{name} ", "")
+    words = ["train", "denoiser", *shlex.split(flags), "--model.num-anchors", "4", "--train.steps", "3"]
+    words += ["--train.learning-rate", "1e-2", "--encoder", str(stage)]
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    assert main([*words, "--out", str(whole)]) == 0
+    assert main([*words, "--out", str(parted), "--run.max-seconds", "0"]) == 0
+    assert main([*words, "--out", str(parted), "--resume"]) == 0
+    first, weights, resumed = (load_file(run / "model.safetensors") for run in (stage, whole, parted))
+    shared = [name for name in weights if name.startswith("encoder.")]
+    assert shared
+    assert all(torch.equal(first[name], weights[name]) for name in shared)
+    assert all(torch.equal(weights[name], resumed[name]) for name in weights)
+    assert not any("cross_attention" in name for name in weights)
+    assert recorded(whole)["encoder"] == str(stage)
+    assert recorded(whole)["model"]["encoder"] == recorded(stage)["model"]["encoder"]
+    assert "distance" not in read_log(whole / "training" / "log.jsonl")[0]
+    bundle = ["bundle", "--keypoints", str(stage), "--denoiser", str(whole), "--out", str(tmp_path / "pipe")]
+    assert main(bundle) == 0
+    pipeline = TwoStagePipeline.from_pretrained(tmp_path / "pipe")
+    assert pipeline.denoiser.encoder is pipeline.keypoints.encoder
+
+
+def test_an_encoder_comes_with_its_own_sizes(stage, tmp_path, capsys):
+    assert train("denoiser", tmp_path / "no", "--encoder", str(stage)) == 2
+    assert (
+        "--model.encoder must be left out where --encoder gives the whole encoder" in capsys.readouterr().err
+    )

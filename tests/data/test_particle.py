@@ -209,6 +209,7 @@ def test_config_refuses_unknown_names() -> None:
         ParticleMazeConfig(colums=21)  # type: ignore[call-arg]
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker")  # on a machine with one core
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_workers_change_nothing(method: str) -> None:
     dataset = ParticleMazeDataset(replace(SMALL, dim=4), size=20, geodesic=True)

@@ -106,6 +106,7 @@ def test_reads_what_was_made(dim: int, *, geodesic: bool, tmp_path: Path) -> Non
         read[22]
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker")  # on a machine with one core
 def test_streams_and_workers_read_it_too(folder: Path) -> None:
     read = ShardedParticleDataset(folder, CONFIG)
     assert len(pickle.dumps(read)) < 2000

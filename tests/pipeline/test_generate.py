@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -225,3 +227,19 @@ def test_stages_must_agree(new_pipeline):
     assert pipe.device == torch.device("cpu")
     assert pipe.dtype == torch.float32
     assert "keypoints: 0.0" in repr(pipe)
+
+
+def test_stages_with_the_same_encoder_encode_a_condition_once(new_pipeline, condition):
+    def generate(pipe):
+        return pipe.generate(condition, generator=torch.Generator().manual_seed(0)).trajectory
+
+    apart = new_pipeline()
+    assert apart.denoiser.encoder is not apart.keypoints.encoder
+    apart.denoiser.encoder.load_state_dict(apart.keypoints.encoder.state_dict())
+    expected = generate(apart)
+    shared = TwoStagePipeline(deepcopy(apart.keypoints), deepcopy(apart.denoiser), apart.config)
+    assert shared.denoiser.encoder is shared.keypoints.encoder
+    calls = []
+    shared.keypoints.encoder.register_forward_hook(lambda *_: calls.append(1))
+    assert torch.equal(generate(shared), expected)
+    assert len(calls) == 1

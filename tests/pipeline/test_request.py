@@ -129,9 +129,11 @@ def test_bad_configs(options, message, unchecked):
 
 
 def test_samplers_by_name():
-    assert make_sampler("flow", 4) == FlowSampler(4)
-    assert make_sampler("heun", 4) == FlowSampler(4, method="heun")
-    assert make_sampler("ddim", 2).steps == make_sampler("ddpm", 2).steps == 2
+    assert make_sampler("flow", 4, "linear") == FlowSampler(4)
+    assert make_sampler("heun", 4, "sqrt") == FlowSampler(4, method="heun", spacing="sqrt")
+    for name in ("ddim", "ddpm"):
+        sampler = make_sampler(name, 2, "quadratic")
+        assert (sampler.steps, sampler.spacing) == (2, "quadratic")
 
 
 def test_checking_a_call_is_cheap(new_condition, unchecked):

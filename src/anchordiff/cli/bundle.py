@@ -14,6 +14,7 @@ from anchordiff.denoiser import InterpDenoiser
 from anchordiff.hub.folders import write_whole
 from anchordiff.keypoints import KeypointDiffusion
 from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
+from anchordiff.samplers import Spacing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,9 @@ class Bundle:
         full_sequence: folder of a run of `train keypoints` with as many keypoints as steps, a baseline.
         steps: sampler steps by default.
         sampler: sampler of stage 1 by default.
+        spacing: how the sampler's times lie between noise and data by default.
+        keypoint_blocks: blocks of stage 1's transformer to keep, from the first; by default all. Each block's
+            estimate is trained, so the last ones can be left out where they gain nothing.
         half: store weights as 16-bit numbers, in half the space.
     """
 
@@ -39,17 +43,22 @@ class Bundle:
     full_sequence: Path | None = None
     steps: int = PipelineConfig.steps
     sampler: Literal["flow", "heun", "ddim", "ddpm"] = PipelineConfig.sampler
+    spacing: Spacing = PipelineConfig.spacing
+    keypoint_blocks: int | None = None
     half: tyro.conf.FlagCreatePairsOff[bool] = False
 
     def execute(self) -> None:
         """Load, check, write."""
         keypoints = load_stage(self.keypoints, KeypointDiffusion)
+        if self.keypoint_blocks is not None:
+            keypoints = keypoints.first_blocks(self.keypoint_blocks)
         denoiser = load_stage(self.denoiser, InterpDenoiser)
         config = PipelineConfig(
             horizon=denoiser.config.horizon,
             num_anchors=keypoints.config.num_keypoints,
             steps=self.steps,
             sampler=self.sampler,
+            spacing=self.spacing,
         )
         dtype = torch.float16 if self.half else None
         TwoStagePipeline(keypoints, denoiser, config).save_pretrained(self.out, dtype=dtype)

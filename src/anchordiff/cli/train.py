@@ -1,16 +1,19 @@
 """`anchordiff train keypoints` and `anchordiff train denoiser`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import final
+from pathlib import Path
+from typing import Any, final
 
 from anchordiff.cli._bootstrap import BootstrapFlags
 from anchordiff.cli._fit import TrainCommand, check_agreement, run_training
+from anchordiff.cli._stages import load_stage
 from anchordiff.cli._validate import check_denoiser, check_keypoints
 from anchordiff.data import ParticleBatch
 from anchordiff.denoiser import InterpDenoiser, InterpDenoiserConfig
 from anchordiff.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+from anchordiff.nn import MazeEncoder
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective
 
 
@@ -49,26 +52,51 @@ class TrainDenoiser(TrainCommand):
         model: what the network is made of.
         objective: what it is trained for.
         bootstrap: whether it also learns from the keypoints of a trained stage 1.
+        encoder: folder of a trained stage 1 whose maze encoder this stage takes over and leaves as it is, so that a
+            pipeline of both encodes a condition once.
     """
 
     model: InterpDenoiserConfig = field(default_factory=InterpDenoiserConfig)
     objective: DenoiserObjective = field(default_factory=DenoiserObjective)
     bootstrap: BootstrapFlags = field(default_factory=BootstrapFlags)
+    encoder: Path | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.encoder is not None and self.model.encoder != InterpDenoiserConfig().encoder:
+            raise ValueError("--model.encoder must be left out where --encoder gives the whole encoder")
 
     def execute(self) -> None:
         """Train, or go on training."""
         check_agreement(self.data, horizon=self.model.horizon, dim=self.model.dim)
-        settings = {"model": asdict(self.model), "objective": asdict(self.objective)}
-        scheduled = self.bootstrap.load(self.objective, self.out, resume=self.resume)
+        model, objective, build = self.model, self.objective, partial(InterpDenoiser, self.model)
+        settings: dict[str, Any] = {}
+        if self.encoder is not None:
+            encoder = load_stage(self.encoder, KeypointDiffusion).encoder
+            model = replace(model, encoder=encoder.config)
+            # What is not trained needs no loss of its own.
+            objective = replace(objective, distance_weight=0.0)
+            build = partial(_with_encoder, model, encoder)
+            settings["encoder"] = str(self.encoder)
+        settings |= {"model": asdict(model), "objective": asdict(objective)}
+        scheduled = self.bootstrap.load(objective, self.out, resume=self.resume)
         check: Callable[[InterpDenoiser, ParticleBatch], Mapping[str, float]] = check_denoiser
         if scheduled is not None:
-            check_agreement(self.data, horizon=self.model.horizon, dim=scheduled.stage.config.dim)
+            check_agreement(self.data, horizon=model.horizon, dim=scheduled.stage.config.dim)
             check = partial(check_denoiser, stage=scheduled.stage)
         run_training(
             self,
-            lambda: InterpDenoiser(self.model),
-            self.objective,
+            build,
+            objective,
             check,
             settings=settings | self.bootstrap.settings(),
             scheduled=scheduled,
         )
+
+
+def _with_encoder(config: InterpDenoiserConfig, encoder: MazeEncoder) -> InterpDenoiser:
+    """A stage 2 with a trained encoder that its own training leaves as it is."""
+    model = InterpDenoiser(config)
+    model.encoder.load_state_dict(encoder.state_dict())
+    model.encoder.requires_grad_(requires_grad=False)
+    return model

@@ -159,7 +159,7 @@ class FullSequence:
         """Sample."""
         horizon, config = self.model.config.horizon, self.pipeline.config
         index = torch.arange(horizon, device=batch.device).expand(len(batch), -1)
-        sampler = make_sampler(config.sampler, config.steps)
+        sampler = make_sampler(config.sampler, config.steps, config.spacing)
         anchors = AnchorSet(index, horizon)
         trajectory = self.model.sample(batch.condition, anchors, sampler=sampler, generator=generator)
         return Attempt(trajectory=trajectory)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from anchordiff.samplers import DDIMSampler, DDPMSampler, FlowSampler, Sampler
+from anchordiff.samplers import DDIMSampler, DDPMSampler, FlowSampler, Sampler, Spacing
 
 SamplerName = Literal["flow", "heun", "ddim", "ddpm"]
 Clamp = Literal["endpoints", "all_anchors", "none"]
@@ -19,6 +19,8 @@ class PipelineConfig:
         num_anchors: anchors K, evenly spaced.
         steps: steps of the sampler.
         sampler: "flow" (Euler), "heun", "ddim" (deterministic) or "ddpm" (ancestral).
+        spacing: how the sampler's times lie between noise and data: "linear", "quadratic" (dense near the
+            data) or "sqrt" (dense near the noise).
         clamp: what stage 2 may not move: "endpoints", "all_anchors" or "none".
         clamp_dims: whether the clamp holds the "position" or "all" of the state.
     """
@@ -27,6 +29,7 @@ class PipelineConfig:
     num_anchors: int = 8
     steps: int = 8
     sampler: SamplerName = "flow"
+    spacing: Spacing = "linear"
     clamp: Clamp = "endpoints"
     clamp_dims: ClampDims = "position"
 
@@ -35,11 +38,12 @@ class PipelineConfig:
         check_integer("num_anchors", self.num_anchors, least=2, most=self.horizon, most_is="horizon")
         check_integer("steps", self.steps)
         check_choice("sampler", self.sampler, get_args(SamplerName))
+        check_choice("spacing", self.spacing, get_args(Spacing))
         check_choice("clamp", self.clamp, get_args(Clamp))
         check_choice("clamp_dims", self.clamp_dims, get_args(ClampDims))
 
 
-def make_sampler(name: SamplerName, steps: int) -> Sampler:
+def make_sampler(name: SamplerName, steps: int, spacing: Spacing) -> Sampler:
     """The sampler that a config means.
 
     Raises:
@@ -48,10 +52,10 @@ def make_sampler(name: SamplerName, steps: int) -> Sampler:
     check_choice("sampler", name, get_args(SamplerName))
     check_integer("steps", steps)
     if name == "ddim":
-        return DDIMSampler(steps)
+        return DDIMSampler(steps, spacing=spacing)
     if name == "ddpm":
-        return DDPMSampler(steps)
-    return FlowSampler(steps, method="heun" if name == "heun" else "euler")
+        return DDPMSampler(steps, spacing=spacing)
+    return FlowSampler(steps, spacing=spacing, method="heun" if name == "heun" else "euler")
 
 
 def check_integer(

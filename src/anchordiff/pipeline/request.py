@@ -123,7 +123,7 @@ def _given(value: Value | None, default: Value) -> Value:
 def _sampler(options: GenerateOptions, config: PipelineConfig) -> Sampler:
     sampler, steps = options.get("sampler"), options.get("steps")
     if not isinstance(sampler, Sampler):
-        return make_sampler(_given(sampler, config.sampler), _given(steps, config.steps))
+        return make_sampler(_given(sampler, config.sampler), _given(steps, config.steps), config.spacing)
     if steps is not None and steps != sampler.steps:
         raise ValueError(f"steps must be left out where sampler has its own ({sampler.steps}), found {steps}")
     return sampler

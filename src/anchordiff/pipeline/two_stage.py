@@ -13,7 +13,7 @@ from anchordiff.anchors import AnchorSet
 from anchordiff.conditions import MazeCondition
 from anchordiff.denoiser import InterpDenoiser
 from anchordiff.keypoints import KeypointDiffusion
-from anchordiff.nn.maze_encoder import MazeEncoding
+from anchordiff.nn.maze_encoder import MazeEncoder, MazeEncoding
 from anchordiff.pipeline.batches import Group, split
 from anchordiff.pipeline.config import PipelineConfig, check_integer
 from anchordiff.pipeline.records import Generation, Plan, Trace
@@ -27,7 +27,8 @@ class TwoStagePipeline:
     """Plan trajectories: stage 1 draws keypoints at anchors, stage 2 fills in the steps between them.
 
     Networks are put into evaluation mode, and no gradients are kept. One that is set back to training mode
-    later returns to it after each call.
+    later returns to it after each call. Stages whose maze encoders are alike, in config and weights, share
+    one from then on, so that a condition is encoded once.
 
     Args:
         keypoints: stage 1.
@@ -58,6 +59,8 @@ class TwoStagePipeline:
                 f"keypoints and denoiser must be on the same device, found {_device(keypoints)} "
                 f"and {_device(denoiser)}"
             )
+        if _alike(keypoints.encoder, denoiser.encoder):
+            denoiser.encoder = keypoints.encoder
 
     @property
     def components(self) -> Mapping[str, nn.Module]:
@@ -132,7 +135,7 @@ class TwoStagePipeline:
             stack.enter_context(torch.inference_mode())
             for group in groups:
                 part = condition[group.conditions] if len(groups) > 1 else condition
-                encodings = self.keypoints.encode(part), self.denoiser.encode(part)
+                encodings = self._encode(part)
                 for rows in group.batches:
                     recorder = _Recorder(options.get("callback"), keep=return_trace)
                     own = ElementNoise(noise.seeds[rows])
@@ -233,6 +236,13 @@ class TwoStagePipeline:
         )
         return f"TwoStagePipeline({self.config}, {sizes}, on {self.device})"
 
+    def _encode(self, condition: MazeCondition) -> tuple[MazeEncoding, MazeEncoding]:
+        """What each stage knows of the conditions."""
+        first = self.keypoints.encode(condition)
+        if self.denoiser.encoder is self.keypoints.encoder:
+            return first, first
+        return first, self.denoiser.encode(condition)
+
     def _batch(
         self,
         encodings: tuple[MazeEncoding, MazeEncoding],
@@ -321,6 +331,13 @@ def _bar(groups: list[Group], *, shown: bool) -> Iterator[Callable[[], object]]:
 
     with tqdm(total=sum(len(group.batches) for group in groups), unit="batch", desc="generate") as bar:
         yield bar.update
+
+
+def _alike(first: MazeEncoder, second: MazeEncoder) -> bool:
+    """Whether two encoders compute the same."""
+    return first.config == second.config and all(
+        torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True)
+    )
 
 
 def _device(network: nn.Module) -> torch.device:

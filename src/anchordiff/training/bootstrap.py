@@ -14,7 +14,7 @@ refused, see `Bootstrap.tolerance`.
 import math
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Final, NamedTuple, final
+from typing import Final, NamedTuple, final, get_args
 
 import torch
 from jaxtyping import Bool, Float
@@ -24,7 +24,7 @@ from anchordiff.anchors import AnchorSet
 from anchordiff.data import ParticleBatch
 from anchordiff.denoiser import InterpDenoiser
 from anchordiff.keypoints import KeypointDiffusion
-from anchordiff.samplers import ElementNoise, FlowSampler
+from anchordiff.samplers import ElementNoise, FlowSampler, Spacing
 from anchordiff.training.objectives import DenoiserObjective
 
 _SEED_RANGE: Final = 2**62
@@ -44,6 +44,7 @@ class Bootstrap:
         tolerance: largest distance of a generated keypoint to the true one, in cells. A trajectory with a
             keypoint farther off keeps its true keypoints, since its target would be another way.
         sampler_steps: Euler steps of stage 1.
+        sampler_spacing: how their times lie between noise and data.
 
     Raises:
         ValueError: if a value is out of its range.
@@ -60,6 +61,7 @@ class Bootstrap:
     cap: float = 0.5
     tolerance: float = 1.0
     sampler_steps: int = 4
+    sampler_spacing: Spacing = "linear"
 
     def __post_init__(self) -> None:
         for name in ("start", "end", "cap"):
@@ -74,6 +76,9 @@ class Bootstrap:
             raise ValueError(f"tolerance must be positive, found {self.tolerance}")
         if self.sampler_steps < 1:
             raise ValueError(f"sampler_steps must be at least 1, found {self.sampler_steps}")
+        if self.sampler_spacing not in get_args(Spacing):
+            known = ", ".join(map(repr, get_args(Spacing)))
+            raise ValueError(f"sampler_spacing must be one of {known}, found {self.sampler_spacing!r}")
 
     def probability(self, step: int) -> float:
         """The probability for the optimiser step that follows `step` finished ones."""
@@ -170,7 +175,7 @@ class ScheduledSampling:
             generated = self.stage.sample(
                 batch.condition[rows],
                 anchors[rows],
-                sampler=FlowSampler(self.bootstrap.sampler_steps),
+                sampler=FlowSampler(self.bootstrap.sampler_steps, spacing=self.bootstrap.sampler_spacing),
                 noise=ElementNoise(seeds[rows]),
             )
         distance = (generated - truth[rows])[..., :2].norm(dim=-1).amax(dim=1)
