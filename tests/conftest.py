@@ -22,6 +22,7 @@ CHECKED = [
     "anchordiff.maze",
     "anchordiff.nn",
     "anchordiff.pipeline",
+    "anchordiff.pointmaze",
     "anchordiff.samplers",
     "anchordiff.schedules",
     "anchordiff.training",
