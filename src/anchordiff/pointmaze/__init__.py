@@ -1,4 +1,4 @@
-"""The Maze2D benchmark's mazes, in MuJoCo: physics and environment.
+"""The Maze2D benchmark's mazes, in MuJoCo: physics, environment and walls.
 
 Needs `pip install "anchordiff[pointmaze]"` for the environment; the mazes and the free-space physics need nothing more.
 
@@ -12,15 +12,27 @@ Example:
 from anchordiff.pointmaze.environment import PointMazeEnv, Task, draw_episode, make_gymnasium
 from anchordiff.pointmaze.mazes import POINT_MAZES, PointMaze, find_point_maze
 from anchordiff.pointmaze.physics import action_between, free_step
+from anchordiff.pointmaze.walls import (
+    WallBoxes,
+    find_walls,
+    walls_from_map,
+    walls_from_maze,
+    walls_from_mujoco,
+)
 
 __all__ = [
     "POINT_MAZES",
     "PointMaze",
     "PointMazeEnv",
     "Task",
+    "WallBoxes",
     "action_between",
     "draw_episode",
     "find_point_maze",
+    "find_walls",
     "free_step",
     "make_gymnasium",
+    "walls_from_map",
+    "walls_from_maze",
+    "walls_from_mujoco",
 ]
