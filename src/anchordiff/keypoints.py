@@ -9,7 +9,6 @@ with s(τ) the standard deviation of a Brownian bridge: c_skip u_t is the best l
 preconditioning of Karras et al. 2022, with a spread that vanishes at the ends), so the ends are exact by construction.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -24,7 +23,7 @@ from anchordiff.nn.embeddings import ContextEmbedding, fourier_features, fourier
 from anchordiff.nn.frame import LineFrame
 from anchordiff.nn.maze_encoder import MazeEncoder, MazeEncoderConfig, MazeEncoding
 from anchordiff.nn.transformer import RefinementTransformer, Surroundings, TransformerConfig
-from anchordiff.samplers import ElementNoise, FlowSampler, Sampler
+from anchordiff.samplers import Callback, ElementNoise, FlowSampler, Sampler
 from anchordiff.samplers.prediction import Prediction, add_noise, to_x0
 from anchordiff.schedules import Schedule, make_schedule
 
@@ -167,7 +166,7 @@ class KeypointDiffusion(nn.Module):
         sampler: Sampler | None = None,
         generator: torch.Generator | None = None,
         noise: ElementNoise | None = None,
-        callback: Callable[[int, float, Tensor, Tensor], None] | None = None,
+        callback: Callback | None = None,
     ) -> Float[Tensor, "batch keypoints dim"]:
         """Draw keypoints; the ends are start and goal exactly.
 
@@ -198,20 +197,18 @@ class KeypointDiffusion(nn.Module):
 
         def project(u: Tensor) -> Tensor:
             pinned = u.clone()
-            pinned[:, [0, -1], :2] = 0.0
+            pinned[:, 0, :2] = pinned[:, -1, :2] = 0.0
             return pinned
-
-        def report(step: int, t: float, u_t: Tensor, u_0: Tensor) -> None:
-            if callback is not None:
-                callback(step, t, frame.denormalise(u_t), frame.denormalise(u_0))
 
         sampler = FlowSampler(steps=8) if sampler is None else sampler
         x_1 = noise(0, frame.line)
+        report = None if callback is None else _in_cells(callback, frame)
         u = sampler(denoise, x_1, self.schedule, project=project, noise=noise, callback=report)
-        ends = torch.stack([encoding.start, encoding.goal], dim=1)
         keypoints = frame.denormalise(u)
         # The frame gives them back up to rounding only.
-        keypoints[:, [0, -1], :2] = ends.repeat_interleave(len(anchors) // len(encoding), dim=0)
+        copies = len(anchors) // len(encoding)
+        keypoints[:, 0, :2] = encoding.start.repeat_interleave(copies, dim=0)
+        keypoints[:, -1, :2] = encoding.goal.repeat_interleave(copies, dim=0)
         return keypoints
 
     def _scene(self, encoding: MazeEncoding, anchors: AnchorSet) -> "_Scene":
@@ -257,6 +254,15 @@ class _Scene:
     surroundings: Surroundings
     stamps: Float[Tensor, "batch keypoints features"]
     scalars: Float[Tensor, "batch scalars"]
+
+
+def _in_cells(callback: Callback, frame: LineFrame) -> Callback:
+    """A callback for normalised states that tells them in cells."""
+
+    def report(step: int, t: float, u_t: Tensor, u_0: Tensor) -> None:
+        callback(step, t, frame.denormalise(u_t), frame.denormalise(u_0))
+
+    return report
 
 
 def _precondition(

@@ -191,7 +191,7 @@ class Sampler(ABC):
 
 
 def _moves(times: Tensor, schedule: Schedule) -> list[Step]:
-    alphas, sigmas = (values.tolist() for values in schedule(times))
+    alphas, sigmas = torch.stack(schedule(times)).tolist()
     if abs(alphas[-1] - 1.0) > 1e-6 or abs(sigmas[-1]) > 1e-6:
         raise ValueError(
             f"schedule must give alpha 1 and sigma 0 at t = 0, found {alphas[-1]} and {sigmas[-1]}"
