@@ -27,6 +27,7 @@ _COMMANDS: Final = (
     ("train denoiser", "train", "TrainDenoiser", "Train stage 2, the pass from coarse to fine."),
     ("bundle", "bundle", "Bundle", "Join two trained stages into a pipeline's folder."),
     ("data particle", "data", "DataParticle", "Write shards of particle-maze samples."),
+    ("data pointmaze", "data", "DataPointmaze", "Make a PointMaze data set of Minari's with MuJoCo."),
 )
 _HELP: Final = ("-h", "--help")
 

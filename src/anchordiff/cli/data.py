@@ -1,4 +1,4 @@
-"""`anchordiff data particle`."""
+"""`anchordiff data particle` and `anchordiff data pointmaze`."""
 
 import sys
 import time
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import tyro
 
+from anchordiff.cli._output import show_table
 from anchordiff.configs import config_to_json
 from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset, write_shards
+from anchordiff.data.pointmaze import Flavour, GenerationConfig, MazeName, generate
 from anchordiff.hub.folders import write_json
 
 
@@ -43,3 +45,47 @@ class DataParticle:
         write_json(self.out / "config.json", settings)
         seconds = time.perf_counter() - began
         sys.stdout.write(f"{self.size} samples in {self.out}: {made} shards made in {seconds:.1f} s\n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataPointmaze:
+    """Make a PointMaze data set with MuJoCo, in the place of Minari's published one.
+
+    A call that was stopped goes on where it was, and ends with the same data. Minari reads the result:
+    `MINARI_DATASETS_PATH=<out>`, then `minari.load_dataset(<dataset id>)`.
+
+    Attributes:
+        maze: of D4RL's Maze2D.
+        steps: of the stream, at 100 Hz; the published sets have 1000000.
+        flavour: paths of depth-first search and actions as they come, as in the published sets (`dfs`), or shortest
+            paths of Q-iteration and clipped actions, as in D4RL's (`qiter`).
+        out: folder of Minari data sets; by default Minari's own, which `MINARI_DATASETS_PATH` names.
+        dataset_id: by default anchordiff/pointmaze/<maze>-<flavour>-v0.
+        noise: standard deviation of the noise on actions.
+        seed: of everything that is drawn.
+    """
+
+    maze: MazeName = "medium"
+    steps: int = 1_000_000
+    flavour: Flavour = "dfs"
+    out: Path | None = None
+    dataset_id: str | None = None
+    noise: float = 0.5
+    seed: int = 0
+
+    def execute(self) -> None:
+        """Make the data set, or what is missing of it."""
+        began = time.perf_counter()
+        config = GenerationConfig(
+            maze=self.maze, steps=self.steps, flavour=self.flavour, noise=self.noise, seed=self.seed
+        )
+        made = generate(config, self.out, dataset_id=self.dataset_id)
+        show_table(
+            {
+                "data set": made.dataset_id,
+                "folder": str(made.path),
+                "steps": f"{made.steps}, {made.made} of them simulated now",
+                "episodes": f"{made.episodes}, {made.steps / made.episodes:.1f} steps long in the mean",
+                "seconds": f"{time.perf_counter() - began:.1f}",
+            }
+        )

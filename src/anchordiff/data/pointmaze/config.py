@@ -1,0 +1,79 @@
+"""What decides the samples that are taken from a recording."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from anchordiff.data.particle import Split
+from anchordiff.data.pointmaze.windows import WindowKind
+
+GoalKind = Literal["window_end", "env"]
+"""Which goal a sample's condition has: the window's last position, or the environment's goal at its last step."""
+
+Pace = Literal["time", "arc"]
+"""How a window's points lie: at equal times, as they were, or at equal steps of arc length."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointMazeConfig:
+    """What decides every sample of a `PointMazeDataset`, beside the recording and the filter.
+
+    Attributes:
+        horizon: points of a trajectory.
+        dim: 2 for positions, 4 for positions and velocities (forward differences, in cells a step).
+        windows: which pieces of the recording become samples.
+        length: steps of a window, at 100 Hz; `horizon - 1` where none is given, so that every row is a point.
+        goal: which goal the condition has.
+        pace: how points lie along a window.
+        grid: (rows, cols) that mazes are padded to with walls on the right and below, so that batches of several
+            mazes fit; positions stay what they are.
+        split: "held_out" is for evaluation; training refuses it.
+        held_out_share: of the episodes, in blocks, that are held out.
+        split_block: neighbouring episodes in a block.
+        split_seed: of the draw of held-out blocks; not `seed`, so that all orders share a split.
+        seed: of the order of training.
+
+    Raises:
+        ValueError: if a value is out of its range.
+    """
+
+    horizon: int = 128
+    dim: Literal[2, 4] = 2
+    windows: WindowKind = "random"
+    length: int | None = None
+    goal: GoalKind = "window_end"
+    pace: Pace = "time"
+    grid: tuple[int, int] | None = None
+    split: Split = "train"
+    held_out_share: float = 0.05
+    split_block: int = 20
+    split_seed: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value, allowed in (
+            ("dim", self.dim, (2, 4)),
+            ("windows", self.windows, get_args(WindowKind)),
+            ("goal", self.goal, get_args(GoalKind)),
+            ("pace", self.pace, get_args(Pace)),
+            ("split", self.split, get_args(Split)),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, found {value!r}")
+        for name, number, least in (
+            ("horizon", self.horizon, 2),
+            ("length", self.steps, 1),
+            ("split_block", self.split_block, 1),
+            ("split_seed", self.split_seed, 0),
+            ("seed", self.seed, 0),
+        ):
+            if not isinstance(number, int) or isinstance(number, bool) or number < least:
+                raise ValueError(f"{name} must be an integer of at least {least}, found {number!r}")
+        if self.length is not None and self.windows == "episode":
+            raise ValueError(f"length must be left out for whole episodes, found {self.length}")
+        if not 0.0 <= self.held_out_share < 1.0:
+            raise ValueError(f"held_out_share must lie in [0, 1), found {self.held_out_share}")
+
+    @property
+    def steps(self) -> int:
+        """Steps of a window that is no whole episode."""
+        return self.horizon - 1 if self.length is None else self.length

@@ -1,0 +1,119 @@
+"""Filters: which windows are kept, as values that compose.
+
+Example:
+    >>> wanders = Within("detour", least=1.5) | Within("collision_rate", least=0.05)
+    >>> Within("path_length", least=2.0) & ~wanders  # doctest: +ELLIPSIS
+    Both(Within('path_length', least=2.0, most=inf), Not(Either(Within('detour', least=1.5, most=inf), ...)))
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import final, get_args
+
+import numpy as np
+from jaxtyping import Bool
+
+from anchordiff.data.pointmaze.measures import Measure, Measures
+
+
+class WindowFilter(ABC):
+    """Says of each window whether it is kept; `a & b`, `a | b` and `~a` are filters too."""
+
+    @abstractmethod
+    def keeps(self, measures: Measures) -> Bool[np.ndarray, " windows"]:
+        """Which windows are kept."""
+
+    def __and__(self, other: "WindowFilter") -> "WindowFilter":
+        return Both(self, other)
+
+    def __or__(self, other: "WindowFilter") -> "WindowFilter":
+        return Either(self, other)
+
+    def __invert__(self) -> "WindowFilter":
+        return Not(self)
+
+
+@final
+@dataclass(frozen=True)
+class Within(WindowFilter):
+    """Keeps windows whose measure lies in [least, most].
+
+    Attributes:
+        measure: `path_length`, `goal_distance` (in cells), `tortuosity`, `detour`, `turns` (right angles) or
+            `collision_rate` (share of rows).
+        least: smallest value that is kept.
+        most: largest value that is kept.
+
+    Raises:
+        ValueError: if there is no such measure, or `least` is above `most`.
+    """
+
+    measure: Measure
+    least: float = field(default=-math.inf, kw_only=True)
+    most: float = field(default=math.inf, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.measure not in get_args(Measure):
+            known = ", ".join(get_args(Measure))
+            raise ValueError(f"measure must be one of {known}, found {self.measure!r}")
+        if not self.least <= self.most:
+            raise ValueError(f"least must be at most most, found {self.least} and {self.most}")
+
+    def keeps(self, measures: Measures) -> Bool[np.ndarray, " windows"]:
+        """Which windows are kept."""
+        values = measures.get(self.measure)
+        kept: np.ndarray = (values >= self.least) & (values <= self.most)
+        return kept
+
+    def __repr__(self) -> str:
+        return f"Within({self.measure!r}, least={self.least}, most={self.most})"
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Both(WindowFilter):
+    """Keeps what both keep."""
+
+    first: WindowFilter
+    second: WindowFilter
+
+    def keeps(self, measures: Measures) -> Bool[np.ndarray, " windows"]:
+        """Which windows are kept."""
+        kept: np.ndarray = self.first.keeps(measures) & self.second.keeps(measures)
+        return kept
+
+    def __repr__(self) -> str:
+        return f"Both({self.first!r}, {self.second!r})"
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Either(WindowFilter):
+    """Keeps what one of two keeps, or both."""
+
+    first: WindowFilter
+    second: WindowFilter
+
+    def keeps(self, measures: Measures) -> Bool[np.ndarray, " windows"]:
+        """Which windows are kept."""
+        kept: np.ndarray = self.first.keeps(measures) | self.second.keeps(measures)
+        return kept
+
+    def __repr__(self) -> str:
+        return f"Either({self.first!r}, {self.second!r})"
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Not(WindowFilter):
+    """Keeps what another does not."""
+
+    other: WindowFilter
+
+    def keeps(self, measures: Measures) -> Bool[np.ndarray, " windows"]:
+        """Which windows are kept."""
+        return ~self.other.keeps(measures)
+
+    def __repr__(self) -> str:
+        return f"Not({self.other!r})"
