@@ -62,9 +62,8 @@ class Generate:
         else:
             task = read_task(self.maze, start=self.start, goal=self.goal, horizon=horizon)
         condition = task.condition.to(device)
-        pipeline.plan(
-            condition, candidates=1, horizon=horizon, steps=1
-        )  # so that no set-up is in the time below
+        # So that no set-up is in the time below; of the same size, since few candidates take another way.
+        pipeline.plan(condition, candidates=self.num_samples, horizon=horizon, steps=1)
         began = time.perf_counter()
         plan = pipeline.plan(
             condition,

@@ -1,0 +1,75 @@
+"""A pipeline as a planner of the Maze2D benchmark: from the ball's state and a goal to a path in metres."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from anchordiff.conditions import MazeCondition
+from anchordiff.pipeline import TwoStagePipeline
+from anchordiff.pipeline.config import check_integer
+from anchordiff.pointmaze.mazes import PointMaze
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PointMazePlanner:
+    """Plan by `TwoStagePipeline.plan`: the shortest candidate that keeps clear of the walls.
+
+    Each call draws from the same seed, so that a plan is a function of state and goal. No search runs, on the grid or
+    elsewhere.
+
+    Attributes:
+        pipeline: draws the candidates.
+        maze: where the ball is.
+        horizon: steps of a plan, which is its pace for controllers that take one waypoint a step.
+        candidates: of which one is chosen.
+        clearance: distance to walls that a plan is to keep, in metres. Where no candidate keeps it, the plan is the one
+            that comes closest to it.
+        seed: of the candidates.
+
+    Raises:
+        ValueError: if `horizon` is below 2, `candidates` below 1, or `clearance` negative or not finite.
+    """
+
+    pipeline: TwoStagePipeline
+    maze: PointMaze
+    horizon: int = 384
+    candidates: int = 16
+    clearance: float = 0.15
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_integer("horizon", self.horizon, least=2)
+        check_integer("candidates", self.candidates)
+        if not (np.isfinite(self.clearance) and self.clearance >= 0):
+            raise ValueError(f"clearance must be finite and not negative, in metres, found {self.clearance}")
+
+    def __call__(
+        self, state: Float[np.ndarray, "4"], target: Float[np.ndarray, "2"]
+    ) -> Float[np.ndarray, "horizon 2"]:
+        """Plan from the ball's position, whatever its velocity.
+
+        Args:
+            state: of the ball: x, y in metres, v_x, v_y in m/s.
+            target: the goal (x, y), in metres.
+
+        Returns:
+            Positions in metres, from the ball's to the goal.
+
+        Raises:
+            ValueError: if the ball or the goal is inside a wall or outside the maze.
+        """
+        maze, device = self.maze.maze, self.pipeline.device
+        ends = maze.from_world(np.stack([state[:2], target])).astype(np.float32)
+        condition = MazeCondition.from_arrays(maze.walls[None], ends[None, 0], ends[None, 1]).to(device)
+        plan = self.pipeline.plan(
+            condition,
+            candidates=self.candidates,
+            clearance=self.clearance / maze.cell_size,
+            horizon=self.horizon,
+            generator=torch.Generator(device).manual_seed(self.seed),
+        )
+        path = maze.to_world(plan.trajectory[0, :, :2].cpu().numpy().astype(np.float64))
+        path[0], path[-1] = state[:2], target  # single precision moved them
+        return path

@@ -1,0 +1,65 @@
+"""The planner: paths in metres, from the ball to the goal, clear of the walls."""
+
+import numpy as np
+import pytest
+
+from anchordiff.pipeline import TwoStagePipeline
+from anchordiff.pointmaze import POINT_MAZES, walls_from_maze
+from anchordiff.pointmaze.planner import PointMazePlanner
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return TwoStagePipeline.from_pretrained("particle-maze")
+
+
+def state_at(maze, cell):
+    return np.concatenate([maze.place(cell), np.zeros(2)])
+
+
+def test_a_plan_runs_from_ball_to_goal_around_the_walls(pipeline):
+    maze = POINT_MAZES["umaze"]
+    planner = PointMazePlanner(pipeline=pipeline, maze=maze, horizon=128)
+    state = state_at(maze, (3, 1))
+    path = planner(state, maze.target)
+    assert path.shape == (128, 2)
+    assert np.array_equal(path[0], state[:2])
+    assert np.array_equal(path[-1], maze.target)
+    assert walls_from_maze(maze.maze).overlap(path, radius=0.15).max() == 0.0
+    assert np.linalg.norm(np.diff(path, axis=0), axis=1).sum() > 3.0  # around the bar, not through it
+    assert np.array_equal(planner(state, maze.target), path)
+
+
+def test_the_seed_and_the_velocity(pipeline):
+    maze = POINT_MAZES["medium"]
+    state = state_at(maze, (1, 1))
+    plans = [
+        PointMazePlanner(pipeline=pipeline, maze=maze, horizon=64, candidates=2, seed=seed)(
+            state, maze.target
+        )
+        for seed in (0, 1)
+    ]
+    assert not np.array_equal(*plans)
+    moving = state + np.array([0.0, 0.0, 1.0, -1.0])
+    planner = PointMazePlanner(pipeline=pipeline, maze=maze, horizon=64, candidates=2)
+    assert np.array_equal(planner(moving, maze.target), plans[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"horizon": 1}, "horizon must be an integer of at least 2, found 1"),
+        ({"candidates": 0}, "candidates must be an integer of at least 1, found 0"),
+        ({"clearance": -0.1}, "clearance must be finite and not negative, in metres, found -0.1"),
+    ],
+)
+def test_bad_options(pipeline, changes, said):
+    with pytest.raises(ValueError, match=said):
+        PointMazePlanner(pipeline=pipeline, maze=POINT_MAZES["umaze"], **changes)
+
+
+def test_a_goal_in_a_wall(pipeline):
+    maze = POINT_MAZES["umaze"]
+    planner = PointMazePlanner(pipeline=pipeline, maze=maze)
+    with pytest.raises(ValueError, match=r"goal\[0\] must be in a free cell"):
+        planner(state_at(maze, (1, 1)), maze.centre((0, 0)))
