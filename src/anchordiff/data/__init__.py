@@ -1,4 +1,4 @@
-"""Data sets: mazes with expert trajectories, made on the fly or kept in shards on disk.
+"""Data sets: mazes with expert trajectories, made on the fly or kept in shards, and PointMaze data of Minari.
 
 A sample is a pure function of (config, index): any process makes any sample alone, in any order.
 
@@ -14,6 +14,7 @@ Example:
 from anchordiff.data.batch import ParticleBatch
 from anchordiff.data.indexed import IndexedDataset
 from anchordiff.data.particle import ParticleMazeConfig, ParticleMazeDataset
+from anchordiff.data.pointmaze import PointMazeConfig, PointMazeDataset
 from anchordiff.data.shards import ShardedParticleDataset, write_shards
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "ParticleBatch",
     "ParticleMazeConfig",
     "ParticleMazeDataset",
+    "PointMazeConfig",
+    "PointMazeDataset",
     "ShardedParticleDataset",
     "write_shards",
 ]

@@ -117,7 +117,7 @@ def _read(
     file: Path, parse: Callable[[Any], tuple[Chunk, bool, dict[str, Any]]]
 ) -> tuple[Chunk, bool, dict[str, Any]]:
     try:
-        with np.load(file, allow_pickle=False) as content:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as content:
             return parse(content)
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise CorruptFileError(f"{file} is corrupt: {error}; remove it to make it anew") from error

@@ -1,40 +1,20 @@
-"""Reading a Minari data set into flat arrays, once: what was read is kept in a cache.
-
-A cache file holds the arrays, the maze, what they were read from (id, version, numbers of episodes and steps, sizes
-and times of its files) and a SHA-256 of all of it. One that was read from something else is read anew.
-"""
+"""Reading a Minari data set into flat arrays, once: what was read is kept in a cache."""
 
 import hashlib
-import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 from tqdm import tqdm
 
 from anchordiff.configs import Json
+from anchordiff.data.pointmaze.cache import load_recording, pack_recording
 from anchordiff.data.pointmaze.local_minari import import_minari
 from anchordiff.data.pointmaze.recording import Recording
-from anchordiff.errors import CorruptFileError
 from anchordiff.hub.folders import write_whole
 from anchordiff.maze import Maze
 from anchordiff.pointmaze import POINT_MAZES
-
-_FORMAT: Final = "anchordiff pointmaze recording 1"
-_ARRAYS: Final = ("observations", "actions", "goals", "episode_starts", "episode_ends")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Layout:
-    text: str
-    cell_size: float
-    origin: tuple[float, float]
-    flip_y: bool
 
 
 def default_cache() -> Path:
@@ -68,11 +48,11 @@ def read_minari(
     folder = Path(cache) if cache is not None else default_cache()
     place = hashlib.sha256(str(dataset.storage.data_path).encode()).hexdigest()[:8]
     path = folder / f"{dataset_id.replace('/', '__')}-{place}.safetensors"
-    kept = _load(path, source)
+    kept = load_recording(path, source)
     if kept is not None:
         return kept
     recording = _read(dataset, progress=progress)
-    write_whole(path, _pack(recording, source))
+    write_whole(path, pack_recording(recording, source))
     return recording
 
 
@@ -154,51 +134,3 @@ def _find_maze(dataset: Any) -> Maze:  # noqa: ANN401
     walls = np.array([[cell == 1 for cell in row] for row in cells], bool)
     rows, cols = walls.shape
     return Maze(walls, cell_size=1.0, origin=(-cols / 2, rows / 2), flip_y=True)
-
-
-def _pack(recording: Recording, source: Mapping[str, Json]) -> bytes:
-    maze = recording.maze
-    layout = _Layout(text=str(maze), cell_size=maze.cell_size, origin=maze.origin, flip_y=maze.flip_y)
-    header = {
-        "format": _FORMAT,
-        "source": json.dumps(source, sort_keys=True),
-        "maze": json.dumps(asdict(layout), sort_keys=True),
-    }
-    arrays = {name: np.ascontiguousarray(getattr(recording, name)) for name in _ARRAYS}
-    return save(arrays, metadata={**header, "sha256": _digest(header, arrays)})
-
-
-def _load(path: Path, source: Mapping[str, Json]) -> Recording | None:
-    """What the cache holds of this source; none where it holds nothing, or something else.
-
-    Raises:
-        CorruptFileError: if the file was altered.
-    """
-    if not path.exists():
-        return None
-    try:
-        with safe_open(path, "np") as file:
-            header = dict(file.metadata() or {})
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise CorruptFileError(f"{path} is corrupt: {error}; remove it to read the data set anew") from error
-    digest = header.pop("sha256", None)
-    if digest != _digest(header, arrays):
-        raise CorruptFileError(
-            f"{path} is corrupt: its content does not match its SHA-256; remove it to read the data set anew"
-        )
-    if header.get("format") != _FORMAT or json.loads(header["source"]) != json.loads(json.dumps(source)):
-        return None
-    layout = _Layout(**json.loads(header["maze"]))
-    walls = Maze.from_text(layout.text).walls
-    x, y = layout.origin
-    maze = Maze(walls, cell_size=layout.cell_size, origin=(x, y), flip_y=layout.flip_y)
-    return Recording(maze=maze, **arrays)
-
-
-def _digest(header: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.sha256(json.dumps(dict(header), sort_keys=True).encode())
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
