@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from anchordiff.data.pointmaze import GenerationConfig, Recording, generate, minari_root, read_minari
+from anchordiff.data.pointmaze import GenerationConfig, Recording, generate, read_minari
+from anchordiff.data.pointmaze.local_minari import minari_root
 
 STEPS = 1500
 

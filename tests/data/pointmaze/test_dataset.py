@@ -25,9 +25,14 @@ from anchordiff.data.pointmaze import (
     read_minari,
 )
 from anchordiff.data.pointmaze.generation import GenerationConfig
+from anchordiff.denoiser import InterpDenoiser, InterpDenoiserConfig
 from anchordiff.errors import CorruptFileError, MissingExtraError
 from anchordiff.kernels.polyline import resample
-from anchordiff.training import Slot
+from anchordiff.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+from anchordiff.nn.maze_encoder import MazeEncoderConfig
+from anchordiff.nn.transformer import TransformerConfig
+from anchordiff.training import RunOptions, Slot, TrainConfig, fit
+from anchordiff.training.objectives import DenoiserObjective, KeypointObjective
 
 ID = "anchordiff/pointmaze/umaze-dfs-v0"
 ALL = PointMazeConfig(horizon=32, held_out_share=0.0)
@@ -55,6 +60,7 @@ def test_a_recording_is_what_minari_holds(minari_folder, recording):
 def test_episodes_after_a_reset_do_not_go_on(tmp_path, monkeypatch):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     generate(GenerationConfig(maze="umaze", steps=300), progress=False)
+    assert len(read_minari(ID, root=tmp_path, cache=tmp_path / "cache", progress=False)) > 2
     source = minari.load_dataset(ID)
     buffers = [
         minari.data_collector.EpisodeBuffer(
@@ -265,3 +271,27 @@ def test_episodes_that_do_not_fit_the_rows_are_refused():
     for changes in ({"episode_starts": np.array([0, 3])}, {"episode_ends": np.array([5, 9])}):
         with pytest.raises(ValueError, match="episodes must follow each other through all 11 rows"):
             replace(good, **changes)
+
+
+def test_both_stages_train_on_it(recording, tmp_path):
+    medium = make([40, 70], [False, True], maze="medium")
+    config = PointMazeConfig(horizon=16, held_out_share=0.0, grid=(9, 12))
+    both = InterleavedDataset([PointMazeDataset(r, config, geodesic=True) for r in (recording, medium)])
+    encoder = MazeEncoderConfig(map_channels=4, cell_channels=8, convolution_blocks=1, attention_channels=0)
+    transformer = TransformerConfig(width=16, depth=1)
+    keypoints = KeypointDiffusion(
+        KeypointDiffusionConfig(horizon=16, num_keypoints=4, encoder=encoder, transformer=transformer)
+    )
+    denoiser = InterpDenoiser(
+        InterpDenoiserConfig(
+            horizon=16, num_anchors=4, num_levels=2, encoder=encoder, transformer=transformer
+        )
+    )
+    train = TrainConfig(steps=3, batch_size=4, warmup_steps=1)
+    options = RunOptions(tensorboard=False, progress=False)
+    for name, model, objective in (
+        ("keypoints", keypoints, KeypointObjective()),
+        ("denoiser", denoiser, DenoiserObjective()),
+    ):
+        result = fit(model, both.at, objective, train, tmp_path / name, options=options)
+        assert result.finished

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from anchordiff.cli import main
-from anchordiff.data.pointmaze import GenerationConfig, chunks, generate, minari_out, minari_root, rollout
+from anchordiff.data import shard_files
+from anchordiff.data.pointmaze import GenerationConfig, chunks, generate, minari_out, rollout
+from anchordiff.data.pointmaze.local_minari import minari_root
 from anchordiff.errors import CorruptFileError
 from anchordiff.pointmaze import POINT_MAZES
 
@@ -189,6 +191,16 @@ def test_chunks_and_data_sets_of_another_generation_are_refused(tmp_path, monkey
     assert generate(SHORT, tmp_path, progress=False).made == 90
     with pytest.raises(ValueError, match="found seed=1 instead of 2"):
         generate(other, tmp_path, progress=False)
+
+
+def test_one_process_at_a_time(tmp_path):
+    hidden = tmp_path / ".anchordiff" / SHORT.dataset_id.replace("/", "__")
+    hidden.mkdir(parents=True)
+    with (
+        shard_files.claimed(hidden / "lock"),
+        pytest.raises(ValueError, match="found another process making anchordiff/pointmaze/umaze-dfs-v0"),
+    ):
+        generate(SHORT, tmp_path, progress=False)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,10 @@ Needs `pip install "anchordiff[pointmaze]"`.
 
 Example:
     >>> import tempfile
-    >>> from pathlib import Path
     >>> config = GenerationConfig(maze="umaze", steps=600)
-    >>> with tempfile.TemporaryDirectory() as folder, minari_root(Path(folder)):
-    ...     made = generate(config, progress=False)
-    ...     recording = read_minari(made.dataset_id, cache=Path(folder, "cache"), progress=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = generate(config, folder, progress=False)
+    ...     recording = read_minari(made.dataset_id, root=folder, cache=f"{folder}/cache", progress=False)
     >>> dataset = PointMazeDataset(recording, PointMazeConfig(horizon=64, held_out_share=0.0))
     >>> dataset.batch([0, 1]).trajectory.shape
     torch.Size([2, 64, 2])
@@ -18,7 +17,6 @@ from anchordiff.data.pointmaze.config import GoalKind, Pace, PointMazeConfig
 from anchordiff.data.pointmaze.dataset import PointMazeDataset
 from anchordiff.data.pointmaze.filters import WindowFilter, Within
 from anchordiff.data.pointmaze.generation import Flavour, GenerationConfig, MazeName
-from anchordiff.data.pointmaze.local_minari import minari_root
 from anchordiff.data.pointmaze.measures import Measure, Measures
 from anchordiff.data.pointmaze.minari_in import default_cache, read_minari
 from anchordiff.data.pointmaze.minari_out import Generated, generate
@@ -50,6 +48,5 @@ __all__ = [
     "find_windows",
     "generate",
     "held_out_episodes",
-    "minari_root",
     "read_minari",
 ]

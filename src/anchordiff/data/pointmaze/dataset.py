@@ -63,6 +63,7 @@ class PointMazeDataset(IndexedDataset):
         *,
         keep: WindowFilter | None = None,
         geodesic: bool = False,
+        root: str | Path | None = None,
         cache: str | Path | None = None,
         download: bool = False,
         progress: bool | None = None,
@@ -74,11 +75,12 @@ class PointMazeDataset(IndexedDataset):
             config: what decides the samples.
             keep: which windows are kept; all where none is given.
             geodesic: whether batches carry the distances along the grid.
+            root: folder of Minari data sets; Minari's own where none is given.
             cache: folder of the cache of what was read.
             download: fetch the data set where it is not local.
             progress: show a progress bar while reading; None shows it on a terminal only.
         """
-        recording = read_minari(dataset_id, cache=cache, download=download, progress=progress)
+        recording = read_minari(dataset_id, root=root, cache=cache, download=download, progress=progress)
         return cls(recording, config, keep=keep, geodesic=geodesic)
 
     def measures(self) -> Measures:

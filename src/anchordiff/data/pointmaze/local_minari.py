@@ -29,9 +29,9 @@ def import_minari() -> Any:  # noqa: ANN401
 def find_root(root: str | Path | None) -> Path:
     """The folder of data sets: the given one, or Minari's own."""
     if root is not None:
-        return Path(root)
+        return Path(root).absolute()
     found: Path = import_minari().storage.get_dataset_path()
-    return found
+    return found.absolute()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from anchordiff.configs import Json
 from anchordiff.data.pointmaze.cache import load_recording, pack_recording
-from anchordiff.data.pointmaze.local_minari import import_minari
+from anchordiff.data.pointmaze.local_minari import find_root, import_minari, minari_root
 from anchordiff.data.pointmaze.recording import Recording
 from anchordiff.hub.folders import write_whole
 from anchordiff.maze import Maze
@@ -25,6 +25,7 @@ def default_cache() -> Path:
 def read_minari(
     dataset_id: str,
     *,
+    root: str | Path | None = None,
     cache: str | Path | None = None,
     download: bool = False,
     progress: bool | None = None,
@@ -32,7 +33,8 @@ def read_minari(
     """Read a PointMaze data set by its Minari id.
 
     Args:
-        dataset_id: as "D4RL/pointmaze/medium-v2"; local, in `MINARI_DATASETS_PATH` or Minari's own folder.
+        dataset_id: as "D4RL/pointmaze/medium-v2".
+        root: folder of Minari data sets; Minari's own where none is given, which `MINARI_DATASETS_PATH` names.
         cache: folder of the cache; `default_cache()` where none is given.
         download: fetch the data set where it is not local.
         progress: show a progress bar; None shows it on a terminal only.
@@ -43,7 +45,9 @@ def read_minari(
         CorruptFileError: if the cache was altered.
         MissingExtraError: if minari, h5py or Pillow is not installed.
     """
-    dataset = import_minari().load_dataset(dataset_id, download=download)
+    minari = import_minari()
+    with minari_root(find_root(root)):
+        dataset = minari.load_dataset(dataset_id, download=download)
     source = _source(dataset)
     folder = Path(cache) if cache is not None else default_cache()
     place = hashlib.sha256(str(dataset.storage.data_path).encode()).hexdigest()[:8]
