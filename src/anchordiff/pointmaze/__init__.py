@@ -1,4 +1,4 @@
-"""The Maze2D benchmark's mazes, in MuJoCo: physics, environment and walls.
+"""The Maze2D benchmark's mazes, in MuJoCo: physics, environment, walls and controllers.
 
 Needs `pip install "anchordiff[pointmaze]"` for the environment; the mazes and the free-space physics need nothing more.
 
@@ -9,9 +9,11 @@ Example:
     (600, [2.7, -2.7])
 """
 
+from anchordiff.pointmaze.controllers import Controller, GridWaypoint, WaypointPD
 from anchordiff.pointmaze.environment import PointMazeEnv, Task, draw_episode, make_gymnasium
 from anchordiff.pointmaze.mazes import POINT_MAZES, PointMaze, find_point_maze
 from anchordiff.pointmaze.physics import action_between, free_step
+from anchordiff.pointmaze.tracker import PathTracker
 from anchordiff.pointmaze.walls import (
     WallBoxes,
     find_walls,
@@ -22,10 +24,14 @@ from anchordiff.pointmaze.walls import (
 
 __all__ = [
     "POINT_MAZES",
+    "Controller",
+    "GridWaypoint",
+    "PathTracker",
     "PointMaze",
     "PointMazeEnv",
     "Task",
     "WallBoxes",
+    "WaypointPD",
     "action_between",
     "draw_episode",
     "find_point_maze",

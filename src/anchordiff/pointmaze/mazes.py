@@ -79,7 +79,7 @@ class PointMaze:
         place: np.ndarray = self.centre(cell) + np.array(PLACE_OFFSET)
         return place
 
-    def score(self, rewarded: float) -> float:
+    def score(self, rewarded: int | float) -> float:
         """D4RL's normalised score of a return.
 
         Args:

@@ -1,0 +1,133 @@
+"""Agents on the benchmark, in one run, on the same episodes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Final
+
+from tqdm import tqdm
+
+from anchordiff.evaluation.maze2d.agents import Agent
+from anchordiff.evaluation.maze2d.measures import AgentResult, summarise
+from anchordiff.evaluation.maze2d.rollout import run_episode
+from anchordiff.evaluation.maze2d.starts import Starts, load_starts
+from anchordiff.pointmaze import PointMazeEnv, Task, find_walls
+
+_PACKAGES: Final = ("anchordiff", "gymnasium", "gymnasium-robotics", "mujoco", "numpy", "toppra")
+
+_HEAD: Final = ("agent", "score", "latched", "success", "first touch, step", "plan / shortest", "hard", "soft, deepest",
+                "plan, ms an episode", "all, ms a step")  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Maze2dEvaluation:
+    """All agents on one maze and task.
+
+    Attributes:
+        starts: the episodes.
+        results: one for each agent.
+        settings: what else decided the figures, in JSON's terms.
+    """
+
+    starts: Starts
+    results: tuple[AgentResult, ...]
+    settings: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> AgentResult:
+        """The result of the agent of that name.
+
+        Raises:
+            KeyError: if there is none.
+        """
+        return {result.name: result for result in self.results}[name]
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures; scores and first touches episode by episode, so that agents can be compared in pairs."""
+        maze = self.starts.maze
+        return {
+            "suite": "maze2d",
+            "maze": maze.name,
+            "task": self.starts.task,
+            "steps": maze.steps,
+            "reference_returns": list(maze.reference_returns),
+            "settings": dict(self.settings),
+            "agents": summarise(self.results),
+        }
+
+    def table(self) -> str:
+        """The figures as a table in Markdown."""
+        rows = [_HEAD, *(_row(name, values) for name, values in summarise(self.results).items())]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+        rule = "|".join(
+            "-" * (width + 2) if not n else "-" * (width + 1) + ":" for n, width in enumerate(widths)
+        )
+        lines = [
+            "| " + " | ".join(cell.rjust(width) if n else cell.ljust(width)
+                              for n, (cell, width) in enumerate(zip(row, widths, strict=True))) + " |"
+            for row in rows
+        ]  # fmt: skip
+        return "\n".join([lines[0], f"|{rule}|", *lines[1:]])
+
+
+def evaluate_maze2d(
+    agents: Sequence[Agent],
+    *,
+    maze: str,
+    task: Task,
+    episodes: int = 100,
+    seed: int = 0,
+    progress: bool = False,
+) -> Maze2dEvaluation:
+    """Run agents on the stored episodes of a maze, under D4RL's protocol.
+
+    Args:
+        agents: what to run; `reference_agents` gives the reference rows.
+        maze: "umaze", "medium" or "large".
+        task: "single" for D4RL's fixed goal, "multi" for a goal of each episode's own.
+        episodes: the first so many of the stored ones; at most 200.
+        seed: of the agents' own draws.
+        progress: show a bar.
+
+    Raises:
+        MissingExtraError: if the simulator is not installed.
+        ValueError: if an argument is out of its range, or two agents share a name.
+    """
+    starts = load_starts(maze, task=task, episodes=episodes)
+    names = [agent.name for agent in agents]
+    if len(set(names)) < len(names):
+        raise ValueError(f"agents must have names of their own, found {', '.join(names)}")
+    results = []
+    with PointMazeEnv(starts.maze) as env:
+        walls = find_walls(env)
+        for agent in agents:
+            numbers = tqdm(range(episodes), desc=agent.name, disable=not progress, leave=False)
+            rollouts = tuple(run_episode(env, agent, starts, number, seed=seed) for number in numbers)
+            results.append(AgentResult(name=agent.name, starts=starts, rollouts=rollouts, walls=walls))
+    settings = {
+        "episodes": episodes,
+        "seed": seed,
+        "protocol": "D4RL: 0.5 m, every step, never done",
+        "replan_every": {agent.name: agent.replan_every for agent in agents},
+        "versions": {package: version(package) for package in _PACKAGES},
+    }
+    return Maze2dEvaluation(starts=starts, results=tuple(results), settings=settings)
+
+
+def _row(name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+    error = values["score_standard_error"]
+    return (
+        name,
+        f"{values['score']:.1f}" + ("" if error is None else f" ± {error:.1f}"),
+        f"{values['latched_score']:.1f}",
+        f"{100 * values['success']:.0f} %",
+        _show(values["first_touch_step_mean"], "{:.0f}"),
+        _show(values["plan_over_shortest"], "{:.3f}"),
+        f"{100 * values['hard_share']:.2f} %",
+        f"{100 * values['soft_deepest_metres']:.1f} cm",
+        f"{1000 * values['planning_seconds_per_episode']:.1f}",
+        f"{1000 * values['seconds_per_step']:.3f}",
+    )
+
+
+def _show(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)

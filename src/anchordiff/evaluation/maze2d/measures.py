@@ -1,0 +1,140 @@
+"""What is measured of an agent's rollouts: means over episodes, and standard errors of scores."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from anchordiff.evaluation.maze2d.rollout import Rollout
+from anchordiff.evaluation.maze2d.starts import Starts
+from anchordiff.evaluation.metrics import wilson_interval
+from anchordiff.pointmaze import PointMaze, WallBoxes
+from anchordiff.pointmaze.physics import RADIUS
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AgentResult:
+    """What one agent did, episode by episode.
+
+    Attributes:
+        name: of the agent.
+        starts: the episodes.
+        rollouts: one for each.
+        walls: of the maze.
+    """
+
+    name: str
+    starts: Starts
+    rollouts: tuple[Rollout, ...]
+    walls: WallBoxes
+
+    @property
+    def scores(self) -> Float[np.ndarray, " episodes"]:
+        """D4RL's normalised score of each episode."""
+        return np.array([self.starts.maze.score(rollout.rewarded) for rollout in self.rollouts])
+
+    def summary(self) -> dict[str, Any]:
+        """All figures, in JSON's terms.
+
+        `plan_over_shortest` is the mean length of plans over the mean length of the shortest paths that the ball fits
+        through; the time of control is that of an agent's whole work, plans and actions, shared among all steps.
+        """
+        rollouts, maze = self.rollouts, self.starts.maze
+        count, steps = len(rollouts), maze.steps
+        touches = [rollout.first_touch for rollout in rollouts]
+        reached = [touch for touch in touches if touch is not None]
+        latched = np.array([maze.score(rollout.latched) for rollout in rollouts])
+        planning = sum(rollout.planning_seconds for rollout in rollouts)
+        control = sum(rollout.control_seconds for rollout in rollouts)
+        soft = np.array([rollout.soft(self.walls) for rollout in rollouts])
+        return {
+            "episodes": count,
+            "score": float(self.scores.mean()),
+            "score_standard_error": _standard_error(self.scores),
+            "latched_score": float(latched.mean()),
+            "latched_score_standard_error": _standard_error(latched),
+            "success": len(reached) / count,
+            "success_interval_95": list(wilson_interval(len(reached), count)),
+            "first_touch_step_mean": float(np.mean(reached)) if reached else None,
+            "plan_over_shortest": self._length_ratio(),
+            "hard_share": float(np.mean([rollout.hard(self.walls) for rollout in rollouts])),
+            "soft_share": float((soft > 0.0).mean()),
+            "soft_deepest_metres": float(soft.max()),
+            "planning_seconds_per_episode": planning / count,
+            "seconds_per_step": (planning + control) / (count * steps),
+            "episode_scores": [round(score, 6) for score in self.scores.tolist()],
+            "episode_first_touch": touches,
+        }
+
+    def _length_ratio(self) -> float | None:
+        lengths = [rollout.plan_length for rollout in self.rollouts]
+        found = [length for length in lengths if length is not None]
+        if len(found) < len(lengths):
+            return None
+        shortest = [
+            shortest_length(self.starts.maze, rollout.states[0, :2], rollout.target)
+            for rollout in self.rollouts
+        ]
+        return sum(found) / sum(shortest)
+
+
+def shortest_length(maze: PointMaze, start: Float[np.ndarray, "2"], target: Float[np.ndarray, "2"]) -> float:
+    """Length of a shortest path for the ball, with its middle at least 0.1 m off walls along x or y, in metres.
+
+    Args:
+        maze: which.
+        start: (x, y), in metres.
+        target: (x, y), in metres.
+    """
+    path = shortest_way(maze, start, target, clearance=RADIUS)
+    return float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum())
+
+
+def shortest_way(
+    maze: PointMaze,
+    start: Float[np.ndarray, "2"],
+    target: Float[np.ndarray, "2"],
+    *,
+    clearance: float,
+) -> Float[np.ndarray, "n 2"]:
+    """A short path around the walls, pulled taut; see `Maze.shortest_path`.
+
+    Args:
+        maze: which.
+        start: (x, y), in metres.
+        target: (x, y), in metres.
+        clearance: to walls, in metres.
+
+    Raises:
+        ValueError: if an end lies in a wall.
+    """
+    grid = maze.maze
+    way = grid.shortest_path(grid.from_world(start), grid.from_world(target), clearance=clearance)
+    if way is None:
+        raise ValueError(
+            f"start and target must lie in free cells, found {start.tolist()} and {target.tolist()}"
+        )
+    path: np.ndarray = grid.to_world(way)
+    return path
+
+
+def _standard_error(values: Float[np.ndarray, " episodes"]) -> float | None:
+    """Of the mean, as if episodes were drawn alone: a little more than the truth for stratified ones."""
+    if len(values) < 2:
+        return None
+    return float(values.std(ddof=1)) / math.sqrt(len(values))
+
+
+def summarise(results: Sequence[AgentResult]) -> dict[str, dict[str, Any]]:
+    """The figures of each agent by its name.
+
+    Raises:
+        ValueError: if two agents share a name.
+    """
+    names = [result.name for result in results]
+    if len(set(names)) < len(names):
+        raise ValueError(f"agents must have names of their own, found {', '.join(names)}")
+    return {result.name: result.summary() for result in results}
