@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from anchordiff import kernels as kernels
     from anchordiff import masks as masks
     from anchordiff import plots as plots
+    from anchordiff import pointmaze as pointmaze
     from anchordiff import samplers as samplers
     from anchordiff import schedules as schedules
     from anchordiff import training as training
@@ -80,6 +81,7 @@ _MODULES: Final = (
     "kernels",
     "masks",
     "plots",
+    "pointmaze",
     "samplers",
     "schedules",
     "training",
@@ -113,6 +115,7 @@ __all__ = [
     "kernels",
     "masks",
     "plots",
+    "pointmaze",
     "push_to_hub",
     "samplers",
     "save_pretrained",

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from tqdm import tqdm
 
+from anchordiff.errors import MissingExtraError
 from anchordiff.evaluation.maze2d.agents import Agent
 from anchordiff.evaluation.maze2d.measures import AgentResult, summarise
 from anchordiff.evaluation.maze2d.rollout import run_episode
@@ -89,13 +90,20 @@ def evaluate_maze2d(
         progress: show a bar.
 
     Raises:
-        MissingExtraError: if the simulator is not installed.
+        MissingExtraError: if the simulator or toppra is not installed.
         ValueError: if an argument is out of its range, or two agents share a name.
     """
     starts = load_starts(maze, task=task, episodes=episodes)
     names = [agent.name for agent in agents]
     if len(set(names)) < len(names):
         raise ValueError(f"agents must have names of their own, found {', '.join(names)}")
+    settings = {
+        "episodes": episodes,
+        "seed": seed,
+        "protocol": "D4RL: 0.5 m, every step, never done",
+        "replan_every": {agent.name: agent.replan_every for agent in agents},
+        "versions": {package: _version(package) for package in _PACKAGES},
+    }
     results = []
     with PointMazeEnv(starts.maze) as env:
         walls = find_walls(env)
@@ -103,14 +111,14 @@ def evaluate_maze2d(
             numbers = tqdm(range(episodes), desc=agent.name, disable=not progress, leave=False)
             rollouts = tuple(run_episode(env, agent, starts, number, seed=seed) for number in numbers)
             results.append(AgentResult(name=agent.name, starts=starts, rollouts=rollouts, walls=walls))
-    settings = {
-        "episodes": episodes,
-        "seed": seed,
-        "protocol": "D4RL: 0.5 m, every step, never done",
-        "replan_every": {agent.name: agent.replan_every for agent in agents},
-        "versions": {package: version(package) for package in _PACKAGES},
-    }
     return Maze2dEvaluation(starts=starts, results=tuple(results), settings=settings)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError as error:
+        raise MissingExtraError(package, "pointmaze") from error
 
 
 def _row(name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
