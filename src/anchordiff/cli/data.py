@@ -85,7 +85,8 @@ class DataPointmaze:
                 "data set": made.dataset_id,
                 "folder": str(made.path),
                 "steps": f"{made.steps}, {made.made} of them simulated now",
-                "episodes": f"{made.episodes}, {made.steps / made.episodes:.1f} steps long in the mean",
+                "episodes": f"{made.episodes}",
+                "steps each": f"{made.steps / made.episodes:.1f} in the mean, {made.longest} at most",
                 "seconds": f"{time.perf_counter() - began:.1f}",
             }
         )

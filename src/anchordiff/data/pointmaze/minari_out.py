@@ -38,6 +38,7 @@ class Generated:
         path: folder of the data set.
         episodes: number of episodes.
         steps: number of steps.
+        longest: steps of the longest episode.
         made: steps that this call simulated.
     """
 
@@ -45,6 +46,7 @@ class Generated:
     path: Path
     episodes: int
     steps: int
+    longest: int
     made: int
 
 
@@ -101,6 +103,7 @@ def generate(
         path=folder,
         episodes=len(stream.cuts) - 1,
         steps=config.steps,
+        longest=int(np.diff(stream.cuts).max()),
         made=made,
     )
 
@@ -197,13 +200,16 @@ def _counted(stream: Stream, bar: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN
 
 
 def _found(folder: Path, made_by: dict[str, Json], dataset_id: str) -> Generated:
-    metadata = import_minari().dataset.minari_storage.MinariStorage.read_raw_metadata(folder / "data")
+    storage = import_minari().dataset.minari_storage.MinariStorage.read(folder / "data")
+    metadata = storage.metadata
     check_provenance(metadata.get(PROVENANCE), made_by, where=folder)
+    episodes = storage.get_episode_metadata(range(metadata["total_episodes"]))
     return Generated(
         dataset_id=dataset_id,
         path=folder,
         episodes=metadata["total_episodes"],
         steps=metadata["total_steps"],
+        longest=max(int(episode["total_steps"]) for episode in episodes),
         made=0,
     )
 
