@@ -22,23 +22,30 @@ class Evaluate:
     diffusion where its weights are at hand. Success means that the whole way touches no wall and reaches the
     goal.
 
+    The suite maze2d is D4RL's benchmark in closed loop, in MuJoCo: the pipeline's plans under two controllers, beside
+    reference rows, on stored episodes. It needs the extra "pointmaze".
+
     Attributes:
         pipeline: bundled name, folder or "org/repo" on the Hub.
         suite: particle-21 is like the bundled weights' training data; the others are not.
-        size: use only the first mazes of the suite.
+        maze: of the suite maze2d.
+        task: of the suite maze2d: the goal is always the same, or another one in each episode.
+        size: use only the first mazes of the suite, or episodes of maze2d (by default 100).
         candidates: candidates a plan.
         full_sequence: folder of the full-sequence baseline; by default the folder full_sequence of the
             pipeline.
         seed: of the noise.
         batch_size: mazes at a time.
         timed: plans made alone to take the time of one; 0 for none.
-        out: folder for evaluation.json, table.md and failures.png; by default runs/evaluation/SUITE.
+        out: folder for evaluation.json, table.md and a picture; by default runs/evaluation/SUITE.
         device: cpu, cuda, cuda:1, ...; by default a GPU where there is one.
         threads: threads on the CPU.
     """
 
     pipeline: str = "particle-maze"
-    suite: Literal["particle-21", "perfect-21", "rooms-21", "particle-31"] = "particle-21"
+    suite: Literal["particle-21", "perfect-21", "rooms-21", "particle-31", "maze2d"] = "particle-21"
+    maze: Literal["umaze", "medium", "large"] | None = None
+    task: Literal["single", "multi"] | None = None
     size: int | None = None
     candidates: int = 16
     full_sequence: str | None = None
@@ -49,11 +56,31 @@ class Evaluate:
     device: str | None = None
     threads: int | None = None
 
+    def __post_init__(self) -> None:
+        for name, value in (("maze", self.maze), ("task", self.task)):
+            if (value is None) == (self.suite == "maze2d"):
+                rule = "is needed with" if value is None else "must be left out without"
+                raise ValueError(f"--{name} {rule} --suite maze2d, found --suite {self.suite}")
+
     def execute(self) -> None:
         """Evaluate, print the table, write the files."""
         if self.threads is not None:
             torch.set_num_threads(self.threads)
         device = pick_device(self.device)
+        if self.maze is not None and self.task is not None:
+            from anchordiff.cli._maze2d import run_maze2d
+
+            run_maze2d(
+                load_pipeline(self.pipeline, device),
+                self.pipeline,
+                maze=self.maze,
+                task=self.task,
+                episodes=100 if self.size is None else self.size,
+                candidates=self.candidates,
+                seed=self.seed,
+                out=self.out or Path("runs") / "evaluation" / f"maze2d-{self.maze}-{self.task}",
+            )
+            return
         evaluation = evaluate(
             load_pipeline(self.pipeline, device),
             find_suite(self.suite),

@@ -17,7 +17,17 @@ from anchordiff.plots.cases import Case, draw_cases
 from anchordiff.plots.curves import draw_curves
 from anchordiff.plots.denoising import draw_denoising
 from anchordiff.plots.plan import draw_plan
+from anchordiff.plots.rollouts import draw_rollouts
 from anchordiff.plots.samples import draw_samples
 from anchordiff.plots.saving import save_figure
 
-__all__ = ["Case", "draw_cases", "draw_curves", "draw_denoising", "draw_plan", "draw_samples", "save_figure"]
+__all__ = [
+    "Case",
+    "draw_cases",
+    "draw_curves",
+    "draw_denoising",
+    "draw_plan",
+    "draw_rollouts",
+    "draw_samples",
+    "save_figure",
+]
