@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
+from anchordiff.errors import MissingExtraError
 from anchordiff.kernels.polyline import resample
 from anchordiff.pointmaze.physics import RADIUS
 from anchordiff.pointmaze.walls import WallBoxes
@@ -39,6 +40,7 @@ def smooth(
         walls: widen the tube, to 0.5 m at most, where the ball still stays 1 cm off them.
 
     Raises:
+        MissingExtraError: if scipy is not installed.
         ValueError: if `tolerance` is negative or not finite.
     """
     if not (np.isfinite(tolerance) and tolerance >= 0.0):
@@ -56,11 +58,23 @@ def smooth(
 def _least_bending(
     middle: Float[np.ndarray, "points 2"], width: Float[np.ndarray, " points"]
 ) -> Float[np.ndarray, "points 2"]:
-    bend = np.diff(np.eye(len(middle)), 2, axis=0)
-    solve = np.linalg.inv(bend.T @ bend / _PENALTY + np.eye(len(middle)))
+    try:
+        from scipy.linalg import cho_solve_banded, cholesky_banded
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "scipy", "pointmaze") from error
+    # Upper bands of D'D, with D the second differences: what a row of [1, -2, 1] adds at its three points.
+    bands = np.zeros((3, len(middle)))
+    for offset, weight in ((0, 1.0), (1, 4.0), (2, 1.0)):
+        bands[2, offset : len(middle) - 2 + offset] += weight
+    bands[1, 1:-1] -= 2.0
+    bands[1, 2:] -= 2.0
+    bands[0, 2:] += 1.0
+    bands /= _PENALTY
+    bands[2] += 1.0
+    factor = cholesky_banded(bands)
     kept, slack = middle.copy(), np.zeros_like(middle)
     for _ in range(_ITERATIONS):
-        free = solve @ (kept - slack)
+        free = cho_solve_banded((factor, False), kept - slack)
         away = free + slack - middle
         distance = np.linalg.norm(away, axis=1)
         share = np.minimum(1.0, width / np.maximum(distance, np.finfo(np.float64).tiny))
