@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -104,6 +105,26 @@ def suites_table(results: Path) -> str:
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
+def maze2d_table(results: Path) -> str:
+    """Scores of all agents on each maze and task that was evaluated."""
+    contents = [
+        json.loads(path.read_text("utf-8"))
+        for maze, task in product(("umaze", "medium", "large"), ("single", "multi"))
+        if (path := results / "maze2d" / f"{maze}-{task}" / "evaluation.json").exists()
+    ]
+    if not contents:
+        return ""
+    heads = [f"{content['maze']}, {content['task']}" for content in contents]
+    lines = [f"| agent | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+    for name in contents[0]["agents"]:
+        figures = (content["agents"][name] for content in contents)
+        cells = [f"{each['score']:.1f} ± {each['score_standard_error']:.1f}" for each in figures]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    settings = contents[0]["settings"]
+    versions = ", ".join(f"{name} {settings['versions'][name]}" for name in ("mujoco", "gymnasium-robotics"))
+    return "\n".join([*lines, "", f"({settings['episodes']} stored episodes a column; {versions})"])
+
+
 def from_file(file: str, make: Callable[[Mapping[str, Any]], str]) -> Callable[[Path], str]:
     """The table of one file, empty where there is none."""
 
@@ -117,6 +138,7 @@ def from_file(file: str, make: Callable[[Mapping[str, Any]], str]) -> Callable[[
 TABLES: Final[dict[str, Callable[[Path], str]]] = {
     "evaluation": from_file("particle-21/evaluation.json", evaluation_table),
     "suites": suites_table,
+    "maze2d": maze2d_table,
     "planning": from_file("planning.json", planning_table),
     "kernels": from_file("kernels.json", kernels_table),
     "training": from_file("training.json", training_table),
