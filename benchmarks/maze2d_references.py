@@ -3,13 +3,17 @@
 Writes a JSON file and a table for each maze and task to docs/results/maze2d.
 """
 
-import argparse
-import json
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from typing import get_args
+
+import tyro
 
 from anchordiff.evaluation.maze2d import Planned, evaluate_maze2d, reference_agents, shortest_planner
 from anchordiff.evaluation.maze2d.references import PACE
-from anchordiff.pointmaze import POINT_MAZES, PathTracker, PointMaze, find_walls
+from anchordiff.hub.folders import write_json, write_whole
+from anchordiff.pointmaze import POINT_MAZES, PathTracker, PointMaze, Task, find_point_maze, find_walls
 
 OUT = Path(__file__).parent.parent / "docs" / "results" / "maze2d"
 
@@ -30,23 +34,30 @@ def agents(maze: PointMaze) -> list[object]:
     return [*first, *rows, last]
 
 
-def main() -> None:
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Measure Maze2D's reference rows.
+
+    Attributes:
+        episodes: of each maze and task.
+        mazes: which.
+    """
+
+    episodes: int = 100
+    mazes: tuple[str, ...] = tuple(POINT_MAZES)
+
+
+def main(options: Options) -> None:
     """Measure and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--episodes", type=int, default=100)
-    parser.add_argument("--mazes", nargs="+", default=list(POINT_MAZES))
-    args = parser.parse_args()
-    OUT.mkdir(parents=True, exist_ok=True)
-    for name in args.mazes:
-        for task in ("single", "multi"):
-            evaluation = evaluate_maze2d(
-                agents(POINT_MAZES[name]), maze=name, task=task, episodes=args.episodes
-            )
-            path = OUT / f"references-{name}-{task}"
-            path.with_suffix(".json").write_text(json.dumps(evaluation.to_json()) + "\n", "utf-8")
-            path.with_suffix(".md").write_text(evaluation.table() + "\n", "utf-8")
-            print(f"{name}, {task}\n\n{evaluation.table()}\n", flush=True)
+    for name, task in product(options.mazes, get_args(Task)):
+        evaluation = evaluate_maze2d(
+            agents(find_point_maze(name)), maze=name, task=task, episodes=options.episodes
+        )
+        write_json(OUT / f"references-{name}-{task}.json", evaluation.to_json())
+        table = evaluation.table()
+        write_whole(OUT / f"references-{name}-{task}.md", f"{table}\n".encode())
+        print(f"{name}, {task}\n\n{table}\n", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(tyro.cli(Options))

@@ -1,6 +1,6 @@
 """What an evaluation found: per maze, in a table, in JSON's terms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from anchordiff.evaluation.methods import Attempt, Coarse, OneSample
 from anchordiff.evaluation.metrics import wilson_interval
 from anchordiff.evaluation.suites import Suite
+from anchordiff.evaluation.tables import markdown_table, show_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,13 +105,7 @@ class Evaluation:
         """The figures as a table in Markdown."""
         head = ("method", "success", "95 % interval", "points in walls", "length / expert", "smoothness",
                 "diversity", "ms alone", "ms in a batch")  # fmt: skip
-        rows = [_row(result) for result in self.results]
-        widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-        lines = [
-            _join(head, widths),
-            _join([_rule(column, width) for column, width in enumerate(widths)], widths),
-        ]
-        return "\n".join([*lines, *(_join(row, widths) for row in rows)])
+        return markdown_table(head, [_row(result) for result in self.results])
 
     def failures(self, *, count: int = 12) -> list[tuple[MethodResult, int]]:
         """The worst failures of the methods that generate: which method, which maze.
@@ -137,25 +132,12 @@ def _row(result: MethodResult) -> tuple[str, ...]:
         f"{100 * values['success']:.1f} %",
         f"{100 * low:.1f} to {100 * high:.1f}",
         f"{100 * values['collision_rate']:.2f} %",
-        _show(values["length_ratio_median"], "{:.3f}"),
-        _show(smoothness, "{:.5f}"),
-        _show(diversity, "{:.2f}"),
-        _show(result.seconds_alone, "{:.1f}", scale=1000.0),
-        _show(result.seconds_batched, "{:.2f}", scale=1000.0),
+        show_number(values["length_ratio_median"], "{:.3f}"),
+        show_number(smoothness, "{:.5f}"),
+        show_number(diversity, "{:.2f}"),
+        show_number(result.seconds_alone, "{:.1f}", scale=1000.0),
+        show_number(result.seconds_batched, "{:.2f}", scale=1000.0),
     )
-
-
-def _show(value: float | None, form: str, *, scale: float = 1.0) -> str:
-    return "-" if value is None else form.format(scale * value)
-
-
-def _rule(column: int, width: int) -> str:
-    return "-" * width if column == 0 else "-" * (width - 1) + ":"
-
-
-def _join(cells: Sequence[str], widths: Sequence[int]) -> str:
-    first, *others = zip(cells, widths, strict=True)
-    return f"| {first[0]:<{first[1]}} | " + " | ".join(f"{cell:>{width}}" for cell, width in others) + " |"
 
 
 def _median(values: Float[Tensor, " values"]) -> float | None:

@@ -25,6 +25,7 @@ __all__ = [
     "line_is_free",
     "points_in_wall",
     "polyline_is_free",
+    "polyline_length",
     "polylines_are_free",
     "resample",
     "resample_batch",
@@ -47,6 +48,11 @@ def _resample_batch(
     lengths = np.empty(np.diff(offsets).max(), np.float64)
     for b in range(out.shape[0]):
         resample_evenly(points[offsets[b] : offsets[b + 1]], offsets[b + 1] - offsets[b], lengths, out[b])
+
+
+def polyline_length(points: Float[np.ndarray, "n dim"]) -> float:
+    """Length of a polyline, in the units of its points."""
+    return float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
 
 
 def resample(points: Float[np.ndarray, "n dim"], horizon: int) -> Float[np.ndarray, "horizon dim"]:

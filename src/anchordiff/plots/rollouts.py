@@ -9,9 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from anchordiff.plots._style import BLUE, LINES, VERMILION, panels, styled
-
-_WALL = "#4A535E"
+from anchordiff.plots._style import BLUE, LINES, VERMILION, WALL, panels, styled
 
 
 @styled
@@ -68,4 +66,4 @@ def draw_rollouts(
 
 def _draw_walls(axis: Axes, boxes: Float[np.ndarray, "boxes 2 2"]) -> None:
     for low, high in boxes:
-        axis.add_patch(Rectangle(tuple(low), *(high - low), color=_WALL, linewidth=0.5, zorder=2))
+        axis.add_patch(Rectangle(tuple(low), *(high - low), color=WALL(0.0), linewidth=0.5, zorder=2))

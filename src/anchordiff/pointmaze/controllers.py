@@ -15,13 +15,16 @@ from anchordiff.pointmaze.physics import DT
 from anchordiff.pointmaze.solvers import q_iteration_path
 
 P_GAIN: Final = 10.0
-"""Action a metre of `GridWaypoint`."""
+"""Action a metre of the controller behind the benchmark's data."""
 
 D_GAIN: Final = -1.0
-"""Action a metre a second of `GridWaypoint`."""
+"""Its action a metre a second."""
 
-_REACHED = 0.1
-_SPREAD = 0.2
+THRESHOLD: Final = 0.1
+"""Distance at which it counts a waypoint as reached, in metres."""
+
+JITTER: Final = 0.2
+"""Side of the square that its waypoints are drawn from, in metres."""
 
 
 @runtime_checkable
@@ -97,13 +100,13 @@ class GridWaypoint:
         *,
         generator: np.random.Generator,
     ) -> None:
-        places = [maze.centre(cell) - generator.uniform(0.0, _SPREAD, 2) for cell in route[:-1]]
+        places = [maze.centre(cell) - generator.uniform(0.0, JITTER, 2) for cell in route[:-1]]
         self.path = np.array([*places, target], np.float64)
         self._next = 0
 
     def __call__(self, state: Float[np.ndarray, "4"]) -> Float[np.ndarray, "2"]:
         """Push towards the next waypoint."""
-        near = bool(np.linalg.norm(self.path[self._next] - state[:2]) <= _REACHED)
+        near = bool(np.linalg.norm(self.path[self._next] - state[:2]) <= THRESHOLD)
         if near and self._next < len(self.path) - 1:
             self._next += 1
         action: np.ndarray = P_GAIN * (self.path[self._next] - state[:2]) + D_GAIN * state[2:]

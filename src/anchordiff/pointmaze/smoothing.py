@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from anchordiff.errors import MissingExtraError
-from anchordiff.kernels.polyline import resample
+from anchordiff.kernels.polyline import polyline_length, resample
 from anchordiff.pointmaze.physics import RADIUS
 from anchordiff.pointmaze.walls import WallBoxes
 
@@ -45,7 +45,7 @@ def smooth(
     """
     if not (np.isfinite(tolerance) and tolerance >= 0.0):
         raise ValueError(f"tolerance must be finite and at least 0 m, found {tolerance}")
-    length = float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum())
+    length = polyline_length(path)
     middle = resample(np.ascontiguousarray(path), max(_MIN_POINTS, round(length / SPACING) + 1))
     width = np.full(len(middle), tolerance)
     if walls is not None:

@@ -15,14 +15,9 @@ from typing import Any, Final
 import numpy as np
 
 from anchordiff.maze import Maze
+from anchordiff.pointmaze.controllers import D_GAIN, JITTER, P_GAIN, THRESHOLD
 from anchordiff.pointmaze.solvers import Cell, Path, Solver
 
-P_GAIN: Final = 10.0
-D_GAIN: Final = -1.0
-THRESHOLD: Final = 0.1
-"""Distance at which a waypoint is reached, in metres."""
-JITTER: Final = 0.2
-"""Side of the square that waypoints are drawn from, in metres."""
 _NEW_GOAL: Final = 1e-3
 
 Point = tuple[float, float]

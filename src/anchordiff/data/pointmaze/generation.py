@@ -3,15 +3,13 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from anchordiff.configs import Json, config_to_json
-from anchordiff.data.pointmaze import follower
-from anchordiff.errors import MissingExtraError
-from anchordiff.pointmaze import POINT_MAZES, PointMaze
+from anchordiff.pointmaze import POINT_MAZES, PointMaze, controllers
 from anchordiff.pointmaze.solvers import SolverName
+from anchordiff.pointmaze.versions import installed_versions
 
 MazeName = Literal["umaze", "medium", "large"]
 Flavour = SolverName
@@ -87,20 +85,15 @@ def provenance(config: GenerationConfig) -> dict[str, Json]:
     """
     from anchordiff import __version__
 
-    versions: dict[str, Json] = {"anchordiff": __version__}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError as error:
-            raise MissingExtraError(package, "pointmaze") from error
+    versions: dict[str, Json] = {"anchordiff": __version__, **installed_versions(_PACKAGES)}
     return {
         **config_to_json(config),
         "solver": config.solver_name,
         "actions_clipped": config.clip,
-        "p_gain": follower.P_GAIN,
-        "d_gain": follower.D_GAIN,
-        "waypoint_threshold": follower.THRESHOLD,
-        "waypoint_jitter": follower.JITTER,
+        "p_gain": controllers.P_GAIN,
+        "d_gain": controllers.D_GAIN,
+        "waypoint_threshold": controllers.THRESHOLD,
+        "waypoint_jitter": controllers.JITTER,
         "versions": versions,
     }
 

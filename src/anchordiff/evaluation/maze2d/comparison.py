@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from functools import cached_property
 from typing import Any, Final
 
 from tqdm import tqdm
 
-from anchordiff.errors import MissingExtraError
 from anchordiff.evaluation.maze2d.agents import Agent
-from anchordiff.evaluation.maze2d.measures import AgentResult, summarise
+from anchordiff.evaluation.maze2d.measures import AgentResult
 from anchordiff.evaluation.maze2d.rollout import run_episode
 from anchordiff.evaluation.maze2d.starts import Starts, load_starts
+from anchordiff.evaluation.tables import markdown_table, show_number
 from anchordiff.pointmaze import PointMazeEnv, Task, find_walls
+from anchordiff.pointmaze.versions import installed_versions
 
 _PACKAGES: Final = ("anchordiff", "gymnasium", "gymnasium-robotics", "mujoco", "numpy", "toppra")
 
@@ -42,6 +43,11 @@ class Maze2dEvaluation:
         """
         return {result.name: result for result in self.results}[name]
 
+    @cached_property
+    def summaries(self) -> dict[str, dict[str, Any]]:
+        """The figures of each agent by its name."""
+        return {result.name: result.summary() for result in self.results}
+
     def to_json(self) -> dict[str, Any]:
         """All figures; scores and first touches episode by episode, so that agents can be compared in pairs."""
         maze = self.starts.maze
@@ -52,22 +58,12 @@ class Maze2dEvaluation:
             "steps": maze.steps,
             "reference_returns": list(maze.reference_returns),
             "settings": dict(self.settings),
-            "agents": summarise(self.results),
+            "agents": self.summaries,
         }
 
     def table(self) -> str:
         """The figures as a table in Markdown."""
-        rows = [_HEAD, *(_row(name, values) for name, values in summarise(self.results).items())]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-        rule = "|".join(
-            "-" * (width + 2) if not n else "-" * (width + 1) + ":" for n, width in enumerate(widths)
-        )
-        lines = [
-            "| " + " | ".join(cell.rjust(width) if n else cell.ljust(width)
-                              for n, (cell, width) in enumerate(zip(row, widths, strict=True))) + " |"
-            for row in rows
-        ]  # fmt: skip
-        return "\n".join([lines[0], f"|{rule}|", *lines[1:]])
+        return markdown_table(_HEAD, [_row(name, values) for name, values in self.summaries.items()])
 
 
 def evaluate_maze2d(
@@ -102,7 +98,7 @@ def evaluate_maze2d(
         "seed": seed,
         "protocol": "D4RL: 0.5 m, every step, never done",
         "replan_every": {agent.name: agent.replan_every for agent in agents},
-        "versions": {package: _version(package) for package in _PACKAGES},
+        "versions": installed_versions(_PACKAGES),
     }
     results = []
     with PointMazeEnv(starts.maze) as env:
@@ -114,13 +110,6 @@ def evaluate_maze2d(
     return Maze2dEvaluation(starts=starts, results=tuple(results), settings=settings)
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError as error:
-        raise MissingExtraError(package, "pointmaze") from error
-
-
 def _row(name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
     error = values["score_standard_error"]
     return (
@@ -128,14 +117,10 @@ def _row(name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
         f"{values['score']:.1f}" + ("" if error is None else f" ± {error:.1f}"),
         f"{values['latched_score']:.1f}",
         f"{100 * values['success']:.0f} %",
-        _show(values["first_touch_step_mean"], "{:.0f}"),
-        _show(values["plan_over_shortest"], "{:.3f}"),
+        show_number(values["first_touch_step_mean"], "{:.0f}"),
+        show_number(values["plan_over_shortest"], "{:.3f}"),
         f"{100 * values['hard_share']:.2f} %",
         f"{100 * values['soft_deepest_metres']:.1f} cm",
         f"{1000 * values['planning_seconds_per_episode']:.1f}",
         f"{1000 * values['seconds_per_step']:.3f}",
     )
-
-
-def _show(value: float | None, form: str) -> str:
-    return "-" if value is None else form.format(value)

@@ -1,7 +1,6 @@
 """What is measured of an agent's rollouts: means over episodes, and standard errors of scores."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from jaxtyping import Float
 from anchordiff.evaluation.maze2d.rollout import Rollout
 from anchordiff.evaluation.maze2d.starts import Starts
 from anchordiff.evaluation.metrics import wilson_interval
+from anchordiff.kernels.polyline import polyline_length
 from anchordiff.pointmaze import PointMaze, WallBoxes
 from anchordiff.pointmaze.physics import RADIUS
 
@@ -90,7 +90,7 @@ def shortest_length(maze: PointMaze, start: Float[np.ndarray, "2"], target: Floa
         target: (x, y), in metres.
     """
     path = shortest_way(maze, start, target, clearance=RADIUS)
-    return float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum())
+    return polyline_length(path)
 
 
 def shortest_way(
@@ -126,15 +126,3 @@ def _standard_error(values: Float[np.ndarray, " episodes"]) -> float | None:
     if len(values) < 2:
         return None
     return float(values.std(ddof=1)) / math.sqrt(len(values))
-
-
-def summarise(results: Sequence[AgentResult]) -> dict[str, dict[str, Any]]:
-    """The figures of each agent by its name.
-
-    Raises:
-        ValueError: if two agents share a name.
-    """
-    names = [result.name for result in results]
-    if len(set(names)) < len(names):
-        raise ValueError(f"agents must have names of their own, found {', '.join(names)}")
-    return {result.name: result.summary() for result in results}

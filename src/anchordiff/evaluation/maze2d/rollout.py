@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from anchordiff.evaluation.maze2d.agents import Agent
 from anchordiff.evaluation.maze2d.starts import Starts
+from anchordiff.kernels.polyline import polyline_length
 from anchordiff.pointmaze import PointMazeEnv, WallBoxes
 from anchordiff.pointmaze.physics import RADIUS
 
@@ -55,7 +56,7 @@ class Rollout:
         """Length of the first plan, in metres."""
         if self.plan is None:
             return None
-        return float(np.linalg.norm(np.diff(self.plan[:, :2], axis=0), axis=1).sum())
+        return polyline_length(self.plan[:, :2])
 
     def hard(self, walls: WallBoxes) -> float:
         """Share of steps that end with the ball's middle inside a wall."""
