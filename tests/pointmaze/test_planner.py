@@ -63,3 +63,17 @@ def test_a_goal_in_a_wall(pipeline):
     planner = PointMazePlanner(pipeline=pipeline, maze=maze)
     with pytest.raises(ValueError, match=r"goal\[0\] must be in a free cell"):
         planner(state_at(maze, (1, 1)), maze.centre((0, 0)))
+
+
+def test_candidates_and_clearance_reach_the_pipeline_in_cells(pipeline, monkeypatch):
+    calls, plan = [], pipeline.plan
+
+    def spy(condition, **options):
+        calls.append(options)
+        return plan(condition, **options)
+
+    monkeypatch.setattr(pipeline, "plan", spy)
+    maze = POINT_MAZES["umaze"]
+    planner = PointMazePlanner(pipeline=pipeline, maze=maze, horizon=32, candidates=2, clearance=0.2)
+    planner(state_at(maze, (3, 1)), maze.target)
+    assert [(each["clearance"], each["candidates"], each["horizon"]) for each in calls] == [(0.2, 2, 32)]
