@@ -4,10 +4,10 @@ import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import torch
 import tyro
@@ -15,15 +15,15 @@ from torch import nn
 
 from anchordiff import hub
 from anchordiff.cli._bootstrap import has_run, take_weights
+from anchordiff.cli._datasets import VALIDATION_SEED, DatasetName, TrainingData, particle_data, pointmaze_data
 from anchordiff.cli._stages import TRAINING, pick_device
-from anchordiff.data import ParticleBatch, ParticleMazeConfig, ParticleMazeDataset
+from anchordiff.data import ParticleBatch, ParticleMazeConfig
+from anchordiff.data.pointmaze import PointMazeRecipe
 from anchordiff.plots import draw_curves, save_figure
 from anchordiff.training import Loss, RunOptions, Slot, TrainConfig, fit, read_log
 from anchordiff.training.bootstrap import ScheduledSampling, SteppedBatch
 
 Model = TypeVar("Model", bound=nn.Module)
-
-VALIDATION_SEED: Final = 0  # of the held-out stream; evaluation suites use other ones
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,9 @@ class TrainCommand(ABC):
 
     Attributes:
         out: folder of the run. The trained model lies in it; config, log, its curves and checkpoints in `training/`.
-        data: what to train on; samples are made on the fly and none is seen twice.
+        dataset: what to train on: random mazes made on the fly, or recorded PointMaze data.
+        data: of the random mazes; no sample is seen twice.
+        pointmaze: of the recorded data, which Minari finds in `MINARI_DATASETS_PATH`.
         train: the optimiser and its schedule.
         run: how the run is watched and kept.
         resume: go on with the run in `out`; where there is none yet, a new one starts.
@@ -43,7 +45,9 @@ class TrainCommand(ABC):
     """
 
     out: Path
+    dataset: DatasetName = "particle"
     data: ParticleMazeConfig = field(default_factory=ParticleMazeConfig)
+    pointmaze: PointMazeRecipe = field(default_factory=PointMazeRecipe)
     train: TrainConfig = field(default_factory=TrainConfig)
     run: RunOptions = field(default_factory=RunOptions)
     resume: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -55,6 +59,10 @@ class TrainCommand(ABC):
     def __post_init__(self) -> None:
         if self.data.split != "train":
             raise ValueError(f'--data.split must be "train", found "{self.data.split}": it is for evaluation')
+        if self.dataset == "pointmaze" and self.data != ParticleMazeConfig():
+            raise ValueError("--data.* must be left out with --dataset pointmaze, which has --pointmaze.*")
+        if self.dataset == "particle" and self.pointmaze != PointMazeRecipe():
+            raise ValueError("--pointmaze.* must be left out without --dataset pointmaze")
         if self.validate < 0:
             raise ValueError(f"--validate must not be negative, found {self.validate}")
         if self.threads is not None and self.threads < 1:
@@ -64,9 +72,26 @@ class TrainCommand(ABC):
     def execute(self) -> None:
         """Train, or go on training."""
 
+    def open_data(self, *, horizon: int, dim: Literal[2, 4]) -> TrainingData:
+        """The data for a model of that horizon and dim.
+
+        Raises:
+            ValueError: if the random mazes have other ones.
+        """
+        if self.dataset == "pointmaze":
+            return pointmaze_data(self.pointmaze, horizon=horizon, dim=dim)
+        for name, of_model, of_data in (
+            ("horizon", horizon, self.data.horizon),
+            ("dim", dim, self.data.dim),
+        ):
+            if of_model != of_data:
+                raise ValueError(f"--model.{name} must equal --data.{name}, found {of_model} and {of_data}")
+        return particle_data(self.data)
+
 
 def run_training(
     flags: TrainCommand,
+    data: TrainingData,
     build: Callable[[], Model],
     objective: Loss[Model, ParticleBatch],
     check: Callable[[Model, ParticleBatch], Mapping[str, float]],
@@ -78,6 +103,7 @@ def run_training(
 
     Args:
         flags: what both stages share.
+        data: what the stage is trained on.
         build: makes the model with its first weights.
         objective: its loss.
         check: what else than the loss is measured on held-out samples.
@@ -98,8 +124,7 @@ def run_training(
     _say(f"training {size / 1e6:.2f} M parameters on {device} in {flags.out}\n")
     evaluate = None
     if flags.validate:
-        held_out = replace(flags.data, split="held_out", seed=VALIDATION_SEED)
-        batch = ParticleMazeDataset(held_out, geodesic=True).batch(range(flags.validate)).to(device)
+        batch = data.held_out(flags.validate).to(device)
 
         def evaluate(model: Model, step: int) -> Mapping[str, float]:
             generator = torch.Generator(device).manual_seed(VALIDATION_SEED)
@@ -107,12 +132,11 @@ def run_training(
             values = {"loss": terms} if isinstance(terms, torch.Tensor) else terms
             return {name: float(value) for name, value in values.items()} | dict(check(model, batch))
 
-    dataset = ParticleMazeDataset(flags.data, geodesic=True)
-    batches: Callable[[Slot], Any] = dataset.at
+    batches: Callable[[Slot], Any] = data.at
     loss: Loss[Model, Any] = objective
     if scheduled is not None:
         scheduled.stage.to(device)
-        batches, loss = partial(_stepped, dataset), cast("Loss[Model, Any]", scheduled)
+        batches, loss = partial(_stepped, data.at), cast("Loss[Model, Any]", scheduled)
     result = fit(
         model,
         batches,
@@ -120,7 +144,7 @@ def run_training(
         flags.train,
         flags.out / TRAINING,
         resume=flags.resume,
-        settings={**settings, "data": asdict(flags.data)},
+        settings={**settings, "data": dict(data.settings)},
         evaluate=evaluate,
         options=flags.run,
     )
@@ -135,17 +159,6 @@ def run_training(
     _say(f"finished after step {result.step}; the model is in {flags.out}\n")
 
 
-def check_agreement(data: ParticleMazeConfig, *, horizon: int, dim: int) -> None:
-    """Refuse a model that does not fit the data.
-
-    Raises:
-        ValueError: if horizon or dim differ.
-    """
-    for name, of_model, of_data in (("horizon", horizon, data.horizon), ("dim", dim, data.dim)):
-        if of_model != of_data:
-            raise ValueError(f"--model.{name} must equal --data.{name}, found {of_model} and {of_data}")
-
-
 def _is_first() -> bool:
     """Whether this is process 0 of a `torchrun`, or the only one: it writes and speaks."""
     return os.environ.get("RANK", "0") == "0"
@@ -156,8 +169,8 @@ def _say(text: str) -> None:
         sys.stdout.write(text)
 
 
-def _stepped(dataset: ParticleMazeDataset, slot: Slot) -> SteppedBatch:
-    return SteppedBatch(slot.step, dataset.at(slot))
+def _stepped(at: Callable[[Slot], ParticleBatch], slot: Slot) -> SteppedBatch:
+    return SteppedBatch(slot.step, at(slot))
 
 
 def _device(name: str | None) -> torch.device:

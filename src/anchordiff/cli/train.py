@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, final
 
 from anchordiff.cli._bootstrap import BootstrapFlags
-from anchordiff.cli._fit import TrainCommand, check_agreement, run_training
+from anchordiff.cli._fit import TrainCommand, run_training
 from anchordiff.cli._stages import load_stage
 from anchordiff.cli._validate import check_denoiser, check_keypoints
 from anchordiff.data import ParticleBatch
@@ -32,10 +32,11 @@ class TrainKeypoints(TrainCommand):
 
     def execute(self) -> None:
         """Train, or go on training."""
-        check_agreement(self.data, horizon=self.model.horizon, dim=self.model.dim)
+        data = self.open_data(horizon=self.model.horizon, dim=self.model.dim)
         settings = {"model": asdict(self.model), "objective": asdict(self.objective)}
         run_training(
             self,
+            data,
             lambda: KeypointDiffusion(self.model),
             self.objective,
             check_keypoints,
@@ -68,7 +69,7 @@ class TrainDenoiser(TrainCommand):
 
     def execute(self) -> None:
         """Train, or go on training."""
-        check_agreement(self.data, horizon=self.model.horizon, dim=self.model.dim)
+        data = self.open_data(horizon=self.model.horizon, dim=self.model.dim)
         model, objective, build = self.model, self.objective, partial(InterpDenoiser, self.model)
         settings: dict[str, Any] = {}
         if self.encoder is not None:
@@ -82,10 +83,15 @@ class TrainDenoiser(TrainCommand):
         scheduled = self.bootstrap.load(objective, self.out, resume=self.resume)
         check: Callable[[InterpDenoiser, ParticleBatch], Mapping[str, float]] = check_denoiser
         if scheduled is not None:
-            check_agreement(self.data, horizon=model.horizon, dim=scheduled.stage.config.dim)
+            if scheduled.stage.config.dim != model.dim:
+                raise ValueError(
+                    f"--bootstrap.keypoints must hold a stage 1 of --model.dim = {model.dim}, "
+                    f"found dim {scheduled.stage.config.dim}"
+                )
             check = partial(check_denoiser, stage=scheduled.stage)
         run_training(
             self,
+            data,
             build,
             objective,
             check,

@@ -15,13 +15,14 @@ Example:
 
 from anchordiff.data.pointmaze.config import GoalKind, Pace, PointMazeConfig
 from anchordiff.data.pointmaze.dataset import PointMazeDataset
-from anchordiff.data.pointmaze.filters import WindowFilter, Within
+from anchordiff.data.pointmaze.filters import ShortestBetween, WindowFilter, Within
 from anchordiff.data.pointmaze.generation import Flavour, GenerationConfig, MazeName
 from anchordiff.data.pointmaze.measures import Measure, Measures
 from anchordiff.data.pointmaze.minari_in import default_cache, read_minari
 from anchordiff.data.pointmaze.minari_out import Generated, generate
 from anchordiff.data.pointmaze.mixture import InterleavedDataset
 from anchordiff.data.pointmaze.normalisation import MazeNormalisation
+from anchordiff.data.pointmaze.recipe import PointMazeRecipe
 from anchordiff.data.pointmaze.recording import Recording
 from anchordiff.data.pointmaze.splits import held_out_episodes
 from anchordiff.data.pointmaze.windows import WindowKind, Windows, find_windows
@@ -39,7 +40,9 @@ __all__ = [
     "Pace",
     "PointMazeConfig",
     "PointMazeDataset",
+    "PointMazeRecipe",
     "Recording",
+    "ShortestBetween",
     "WindowFilter",
     "WindowKind",
     "Windows",

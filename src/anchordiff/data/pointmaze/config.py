@@ -21,7 +21,9 @@ class PointMazeConfig:
         horizon: points of a trajectory.
         dim: 2 for positions, 4 for positions and velocities (forward differences, in cells a step).
         windows: which pieces of the recording become samples.
-        length: steps of a window, at 100 Hz; `horizon - 1` where none is given, so that every row is a point.
+        lengths: steps of a window, at 100 Hz, one after another; `horizon - 1` alone where none is given, so that
+            every row is a point.
+        stride: rows from the beginning of a `random` window to that of the next one.
         goal: which goal the condition has.
         pace: how points lie along a window.
         grid: (rows, cols) that mazes are padded to with walls on the right and below, so that batches of several
@@ -39,7 +41,8 @@ class PointMazeConfig:
     horizon: int = 128
     dim: Literal[2, 4] = 2
     windows: WindowKind = "random"
-    length: int | None = None
+    lengths: tuple[int, ...] = ()
+    stride: int = 1
     goal: GoalKind = "window_end"
     pace: Pace = "time"
     grid: tuple[int, int] | None = None
@@ -61,19 +64,20 @@ class PointMazeConfig:
                 raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, found {value!r}")
         for name, number, least in (
             ("horizon", self.horizon, 2),
-            ("length", self.steps, 1),
+            *(("lengths", length, 1) for length in self.lengths),
+            ("stride", self.stride, 1),
             ("split_block", self.split_block, 1),
             ("split_seed", self.split_seed, 0),
             ("seed", self.seed, 0),
         ):
             if not isinstance(number, int) or isinstance(number, bool) or number < least:
                 raise ValueError(f"{name} must be an integer of at least {least}, found {number!r}")
-        if self.length is not None and self.windows == "episode":
-            raise ValueError(f"length must be left out for whole episodes, found {self.length}")
+        if self.lengths and self.windows == "episode":
+            raise ValueError(f"lengths must be left out for whole episodes, found {self.lengths}")
         if not 0.0 <= self.held_out_share < 1.0:
             raise ValueError(f"held_out_share must lie in [0, 1), found {self.held_out_share}")
 
     @property
-    def steps(self) -> int:
-        """Steps of a window that is no whole episode."""
-        return self.horizon - 1 if self.length is None else self.length
+    def steps(self) -> tuple[int, ...]:
+        """Steps of windows that are no whole episodes."""
+        return self.lengths or (self.horizon - 1,)

@@ -96,11 +96,13 @@ class PointMazeDataset(IndexedDataset):
             seed=config.split_seed,
         )
         chosen = held_out if config.split == "held_out" else ~held_out
-        windows = find_windows(self.recording, chosen, kind=config.windows, length=config.steps)
+        windows = find_windows(
+            self.recording, chosen, kind=config.windows, lengths=config.steps, stride=config.stride
+        )
         if not len(windows):
             raise ValueError(
                 f"windows must fit into the {int(chosen.sum())} episodes of split {config.split!r}, found none of "
-                f"kind {config.windows!r} with {config.steps} steps"
+                f"kind {config.windows!r} with {', '.join(map(str, config.steps))} steps"
             )
         if self.keep is None:
             return windows

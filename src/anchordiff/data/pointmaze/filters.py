@@ -18,7 +18,10 @@ from anchordiff.data.pointmaze.measures import Measure, Measures
 
 
 class WindowFilter(ABC):
-    """Says of each window whether it is kept; `a & b`, `a | b` and `~a` are filters too."""
+    """Says of each window whether it is kept; `a & b`, `a | b` and `~a` are filters too.
+
+    In `a & b`, b sees what a kept alone.
+    """
 
     @abstractmethod
     def keeps(self, measures: Measures) -> Bool[np.ndarray, " windows"]:
@@ -71,16 +74,52 @@ class Within(WindowFilter):
 
 
 @final
+@dataclass(frozen=True)
+class ShortestBetween(WindowFilter):
+    """Keeps the shortest of the windows that join the same two places.
+
+    So a data set of wandering paths gives near-shortest ones, each pair of places about equally often, and nothing has
+    to search the maze.
+
+    Attributes:
+        count: windows of each pair of places, at most.
+        places: places along the side of a cell.
+
+    Raises:
+        ValueError: if either is below 1.
+    """
+
+    count: int = field(default=8, kw_only=True)
+    places: int = field(default=2, kw_only=True)
+
+    def __post_init__(self) -> None:
+        for name, value in (("count", self.count), ("places", self.places)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, found {value}")
+
+    def keeps(self, measures: Measures) -> Bool[np.ndarray, " windows"]:
+        """Which windows are kept."""
+        pairs = measures.joined(self.places)
+        order = np.lexsort((measures.path_length, pairs))
+        begins = np.flatnonzero(np.diff(pairs[order], prepend=-1))
+        rank = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
+        kept = np.zeros(len(order), bool)
+        kept[order[rank < self.count]] = True
+        return kept
+
+
+@final
 @dataclass(frozen=True, repr=False)
 class Both(WindowFilter):
-    """Keeps what both keep."""
+    """Keeps what the second keeps of what the first does."""
 
     first: WindowFilter
     second: WindowFilter
 
     def keeps(self, measures: Measures) -> Bool[np.ndarray, " windows"]:
         """Which windows are kept."""
-        kept: np.ndarray = self.first.keeps(measures) & self.second.keeps(measures)
+        kept = self.first.keeps(measures).copy()
+        kept[kept] = self.second.keeps(measures.where(kept))
         return kept
 
     def __repr__(self) -> str:

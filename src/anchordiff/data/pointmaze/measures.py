@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Final, Literal
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64, Int64
 
 from anchordiff.data.pointmaze.recording import Recording
 from anchordiff.data.pointmaze.windows import Windows
@@ -33,13 +33,34 @@ class Measures:
         self, recording: Recording, windows: Windows, goals: Float64[np.ndarray, "windows 2"]
     ) -> None:
         self.windows = windows
+        self._recording = recording
         self._maze = recording.maze
         self._goals = goals
-        self._positions = recording.maze.from_world(recording.observations[:, :2].astype(np.float64))
 
     def __len__(self) -> int:
         """Number of windows."""
         return len(self.windows)
+
+    def where(self, keep: Bool[np.ndarray, " windows"]) -> "Measures":
+        """The measures of some of the windows."""
+        return Measures(self._recording, self.windows.where(keep), self._goals[keep])
+
+    def joined(self, places: int) -> Int64[np.ndarray, " windows"]:
+        """A number for the pair of places that each window joins, the same for the same pair.
+
+        Args:
+            places: places along the side of a cell.
+        """
+        side = places * max(self._maze.walls.shape)
+        ends = np.stack([self._positions[self.windows.first], self._positions[self.windows.last]], axis=1)
+        x, y = np.moveaxis(np.clip(np.floor(places * ends), 0, side - 1).astype(np.int64), -1, 0)
+        start, end = (y * side + x).T
+        pairs: np.ndarray = start * side**2 + end
+        return pairs
+
+    @cached_property
+    def _positions(self) -> Float64[np.ndarray, "rows 2"]:
+        return self._maze.from_world(self._recording.observations[:, :2].astype(np.float64))
 
     @cached_property
     def path_length(self) -> Float64[np.ndarray, " windows"]:

@@ -47,6 +47,22 @@ class InterleavedDataset:
         back = np.argsort(np.concatenate(order))
         return ParticleBatch.collate(parts)[torch.from_numpy(back)]
 
+    def spread(self, count: int) -> ParticleBatch:
+        """Samples for a look at a model: from each data set in turn, evenly spread over it.
+
+        Args:
+            count: number of samples.
+        """
+        return ParticleBatch.collate([dataset.batch(places) for dataset, places in self._spread(count)])
+
+    def _spread(self, count: int) -> list[tuple[IndexedDataset, Int64[np.ndarray, " places"]]]:
+        shares = [len(range(turn, count, len(self.datasets))) for turn in range(len(self.datasets))]
+        return [
+            (dataset, np.linspace(0, len(dataset) - 1, share).astype(np.int64))
+            for dataset, share in zip(self.datasets, shares, strict=True)
+            if share
+        ]
+
 
 def _shape(batch: ParticleBatch) -> tuple[int, ...]:
     return (*batch.trajectory.shape[1:], *batch.condition.walls.shape[1:])

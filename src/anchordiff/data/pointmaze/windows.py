@@ -1,5 +1,6 @@
 """Windows: pieces of a recording that become samples."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,8 +10,8 @@ from jaxtyping import Bool, Int64
 from anchordiff.data.pointmaze.recording import Recording
 
 WindowKind = Literal["end", "random", "episode"]
-"""Which pieces: the last `length` steps before each touched goal, also from before the episode's start (`end`); any
-`length` steps (`random`); whole episodes, whatever their length (`episode`)."""
+"""Which pieces: the last steps before each touched goal, also from before the episode's start (`end`); any steps
+(`random`); whole episodes, whatever their length (`episode`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,12 @@ class Windows:
 
 
 def find_windows(
-    recording: Recording, chosen: Bool[np.ndarray, " episodes"], *, kind: WindowKind, length: int
+    recording: Recording,
+    chosen: Bool[np.ndarray, " episodes"],
+    *,
+    kind: WindowKind,
+    lengths: Sequence[int],
+    stride: int = 1,
 ) -> Windows:
     """All windows of a kind within chosen episodes; they span cuts where the stream goes on, and nothing else.
 
@@ -43,26 +49,43 @@ def find_windows(
         recording: what they are pieces of.
         chosen: episodes that windows may touch.
         kind: which pieces.
-        length: steps of a window; without meaning for whole episodes.
+        lengths: steps of a window, one after another; without meaning for whole episodes.
+        stride: rows from the beginning of a `random` window to that of the next one.
 
     Raises:
-        ValueError: if `kind` is unknown or `length` is below 1.
+        ValueError: if `kind` is unknown, there is no length, or a length or `stride` is below 1.
     """
-    if length < 1:
-        raise ValueError(f"length must be at least 1 step, found {length}")
-    heads, tails = recording.segments(chosen)
+    if not lengths or min(lengths) < 1:
+        raise ValueError(f"lengths must hold at least one number of at least 1 step, found {tuple(lengths)}")
+    if stride < 1:
+        raise ValueError(f"stride must be at least 1 row, found {stride}")
     if kind == "episode":
         return Windows(first=recording.episode_starts[chosen], last=recording.episode_ends[chosen])
+    heads, tails = recording.segments(chosen)
     if kind == "end":
         last = recording.episode_ends[chosen]
-        first = last - length
-        fits = first >= heads[chosen]
-        return Windows(first=first[fits], last=last[fits])
-    if kind == "random":
-        rows = [
-            np.arange(head, tail - length + 1)
-            for head, tail in np.unique(np.stack([heads[chosen], tails[chosen]], axis=1), axis=0).tolist()
+        parts = [_fitting(last - length, last, heads[chosen]) for length in lengths]
+    elif kind == "random":
+        segments = np.unique(np.stack([heads[chosen], tails[chosen]], axis=1), axis=0).tolist()
+        parts = [
+            _pieces(np.arange(head, tail - length + 1, stride), length)
+            for length in lengths
+            for head, tail in segments
         ]
-        first = np.concatenate([np.empty(0, np.int64), *rows])
-        return Windows(first=first, last=first + length)
-    raise ValueError(f"kind must be 'end', 'random' or 'episode', found {kind!r}")
+    else:
+        raise ValueError(f"kind must be 'end', 'random' or 'episode', found {kind!r}")
+    return Windows(
+        first=np.concatenate([np.empty(0, np.int64), *(part.first for part in parts)]),
+        last=np.concatenate([np.empty(0, np.int64), *(part.last for part in parts)]),
+    )
+
+
+def _fitting(
+    first: Int64[np.ndarray, " n"], last: Int64[np.ndarray, " n"], heads: Int64[np.ndarray, " n"]
+) -> Windows:
+    """Those that begin within their segments."""
+    return Windows(first=first, last=last).where(first >= heads)
+
+
+def _pieces(first: Int64[np.ndarray, " n"], length: int) -> Windows:
+    return Windows(first=first, last=first + length)

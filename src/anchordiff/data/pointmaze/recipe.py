@@ -1,0 +1,79 @@
+"""From recordings that wander to samples to learn planning from: which windows are kept, and how they are read."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from anchordiff.data.particle import Split
+from anchordiff.data.pointmaze.config import PointMazeConfig
+from anchordiff.data.pointmaze.dataset import PointMazeDataset
+from anchordiff.data.pointmaze.filters import ShortestBetween, Within
+from anchordiff.data.pointmaze.minari_in import read_minari
+from anchordiff.data.pointmaze.mixture import InterleavedDataset
+from anchordiff.pointmaze import POINT_MAZES
+
+GRID: Final = (
+    max(maze.maze.walls.shape[0] for maze in POINT_MAZES.values()),
+    max(maze.maze.walls.shape[1] for maze in POINT_MAZES.values()),
+)
+"""(rows, cols) that hold each maze of the benchmark."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointMazeRecipe:
+    """What a planner for PointMaze is trained on: of all windows that touch no wall, the shortest between two places.
+
+    Windows begin every `stride` rows and have each of `lengths`. Of those that join the same two places the `count`
+    shortest are kept, so that each way through a maze is seen about equally often, however the recorded ball wandered;
+    a window that is still more than `most_detour` times as long as the shortest way is left out. Points lie at equal
+    steps of arc length, and the goal is the window's end.
+
+    Attributes:
+        datasets: Minari ids, one for each maze; `anchordiff data pointmaze` makes the default ones.
+        lengths: steps of a window, at 100 Hz.
+        stride: rows from the beginning of a window to that of the next one.
+        count: windows of each pair of places, at most.
+        places: places along the side of a cell.
+        most_detour: greatest length over the shortest way's that is kept.
+        seed: of the order of training.
+    """
+
+    datasets: tuple[str, ...] = tuple(f"anchordiff/pointmaze/{maze}-qiter-v0" for maze in POINT_MAZES)
+    lengths: tuple[int, ...] = (
+        16, 24, 32, 44, 56, 70, 86, 104, 124, 148, 174, 204, 240, 280, 326, 380, 440, 510, 590,
+    )  # fmt: skip
+    stride: int = 3
+    count: int = 8
+    places: int = 2
+    most_detour: float = 1.6
+    seed: int = 0
+
+    def open(
+        self, *, horizon: int, dim: Literal[2, 4], split: Split = "train", progress: bool | None = None
+    ) -> InterleavedDataset:
+        """Read the recordings and choose their windows.
+
+        Args:
+            horizon: points of a trajectory.
+            dim: 2 for positions, 4 with velocities.
+            split: "held_out" for windows of episodes that training does not see.
+            progress: show progress bars while reading; None shows them on a terminal only.
+
+        Raises:
+            FileNotFoundError: if a data set is not there.
+            ValueError: if no window of a data set is left.
+        """
+        config = PointMazeConfig(
+            horizon=horizon, dim=dim, windows="random", lengths=self.lengths, stride=self.stride, pace="arc",
+            goal="window_end", grid=GRID, split=split, seed=self.seed,
+        )  # fmt: skip
+        keep = (
+            Within("collision_rate", most=0.0)
+            & ShortestBetween(count=self.count, places=self.places)
+            & Within("detour", most=self.most_detour)
+        )
+        return InterleavedDataset(
+            [
+                PointMazeDataset(read_minari(name, progress=progress), config, keep=keep, geodesic=True)
+                for name in self.datasets
+            ]
+        )
