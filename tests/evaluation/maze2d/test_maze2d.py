@@ -6,6 +6,7 @@ import pytest
 
 from anchordiff.evaluation.maze2d import (
     Beginning,
+    Maze2dEvaluation,
     Planned,
     Random,
     Rollout,
@@ -17,7 +18,7 @@ from anchordiff.evaluation.maze2d import (
     shortest_length,
     shortest_planner,
 )
-from anchordiff.evaluation.maze2d.measures import AgentResult
+from anchordiff.evaluation.maze2d.measures import AgentResult, paired_difference
 from anchordiff.pointmaze import POINT_MAZES, PathTracker, PointMazeEnv, find_walls
 
 UMAZE = POINT_MAZES["umaze"]
@@ -91,6 +92,32 @@ def test_summary_is_what_the_rollouts_say():
     assert found["planning_seconds_per_episode"] == 0.5
     assert found["plan_over_shortest"] == pytest.approx(5.0)
     assert found["seconds_per_step"] == pytest.approx(0.75 / 300)
+
+
+def test_paired_differences_leave_out_what_both_share():
+    generator = np.random.default_rng(0)
+    shared, gain = generator.normal(scale=50.0, size=400), generator.normal(3.0, 1.0, size=400)
+    found = paired_difference(shared + gain, shared)
+    assert found.mean == pytest.approx(gain.mean())
+    assert found.standard_error == pytest.approx(np.std(gain, ddof=1) / 20)
+    back = paired_difference(shared, shared + gain)
+    assert (back.mean, back.standard_error) == pytest.approx((-found.mean, found.standard_error))
+    alone = paired_difference(np.array([2.0]), np.array([5.0]))
+    assert (alone.mean, alone.standard_error) == (-3.0, None)
+
+
+def test_agents_are_compared_on_their_own_episodes():
+    starts = load_starts("umaze", task="single", episodes=2)
+    results = tuple(
+        AgentResult(name=name, starts=starts, rollouts=tuple(map(made_up, rewards)), walls=find_walls(UMAZE))
+        for name, rewards in (("a", ([1, 1, 1], [0, 0, 1])), ("b", ([0, 0, 1], [0, 0, 1])))
+    )
+    evaluation = Maze2dEvaluation(starts=starts, results=results, settings={})
+    found = evaluation.difference("a", to="b")
+    gain = UMAZE.score(3) - UMAZE.score(1)  # in the first episode alone
+    assert (found.mean, found.standard_error) == pytest.approx((gain / 2, gain / 2))
+    with pytest.raises(KeyError, match="c"):
+        evaluation.difference("a", to="c")
 
 
 def test_shortest_length_is_a_lower_bound_of_plans():

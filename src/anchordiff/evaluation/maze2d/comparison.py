@@ -8,7 +8,7 @@ from typing import Any, Final
 from tqdm import tqdm
 
 from anchordiff.evaluation.maze2d.agents import Agent
-from anchordiff.evaluation.maze2d.measures import AgentResult
+from anchordiff.evaluation.maze2d.measures import AgentResult, PairedDifference, paired_difference
 from anchordiff.evaluation.maze2d.rollout import run_episode
 from anchordiff.evaluation.maze2d.starts import Starts, load_starts
 from anchordiff.evaluation.tables import markdown_table, show_number
@@ -47,6 +47,18 @@ class Maze2dEvaluation:
     def summaries(self) -> dict[str, dict[str, Any]]:
         """The figures of each agent by its name."""
         return {result.name: result.summary() for result in self.results}
+
+    def difference(self, name: str, *, to: str) -> PairedDifference:
+        """How much higher one agent scores than another, in pairs of the same episode.
+
+        Args:
+            name: of the agent.
+            to: the name of what it is compared with.
+
+        Raises:
+            KeyError: if there is no such agent.
+        """
+        return paired_difference(self[name].scores, self[to].scores)
 
     def to_json(self) -> dict[str, Any]:
         """All figures; scores and first touches episode by episode, so that agents can be compared in pairs."""

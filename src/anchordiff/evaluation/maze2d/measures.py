@@ -81,6 +81,38 @@ class AgentResult:
         return sum(found) / sum(shortest)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PairedDifference:
+    """Mean difference between two agents on the same episodes.
+
+    Attributes:
+        mean: of the episodes' differences.
+        standard_error: of that mean; none for a single episode.
+    """
+
+    mean: float
+    standard_error: float | None
+
+
+def paired_difference(
+    scores: Float[np.ndarray, " episodes"], others: Float[np.ndarray, " episodes"]
+) -> PairedDifference:
+    """How much better `scores` are than `others`, episode by episode.
+
+    What makes an episode hard for both agents drops out, so that the error is less than that of two separate means.
+
+    Args:
+        scores: of one agent.
+        others: of the other, on the same episodes in the same order.
+
+    Example:
+        >>> paired_difference(np.array([10.0, 90.0]), np.array([8.0, 90.0]))
+        PairedDifference(mean=1.0, standard_error=1.0)
+    """
+    difference = scores - others
+    return PairedDifference(mean=float(difference.mean()), standard_error=_standard_error(difference))
+
+
 def shortest_length(maze: PointMaze, start: Float[np.ndarray, "2"], target: Float[np.ndarray, "2"]) -> float:
     """Length of a shortest path for the ball, with its middle at least 0.1 m off walls along x or y, in metres.
 
