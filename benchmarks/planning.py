@@ -1,6 +1,9 @@
 """How long one plan takes, against a diffusion over whole trajectories; ratios from interleaved runs.
 
     python benchmarks/planning.py --json runs/benchmarks/planning.json
+    python benchmarks/planning.py --mazes umaze medium large --batches 1 --json runs/benchmarks/planning-maze2d.json
+
+The second command plans in Maze2D's mazes, from a stored start to D4RL's goal, at Diffuser's horizons.
 
 One plan is `generate` with one sample a condition: encode the maze, all sampler steps over K keypoints, one
 pass over all steps. The peer is diffusers' `UNet1DModel` at Diffuser's size (3.68 M parameters) with its DDPM
@@ -26,6 +29,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 import tyro
 from torch import nn
@@ -42,6 +46,8 @@ from anchordiff import (
 )
 from anchordiff.conditions import MazeCondition
 from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset
+from anchordiff.evaluation.maze2d import load_starts
+from anchordiff.evaluation.maze2d.references import PACE
 from anchordiff.nn import transformer
 
 Mode = Literal["eager", "compiled"]
@@ -56,6 +62,7 @@ class Options:
     Attributes:
         pipeline: bundled name, folder or Hub id; "random" for default networks without training.
         horizons: steps of a trajectory.
+        mazes: of Maze2D, to plan in at Diffuser's horizons instead.
         batches: conditions planned for at once.
         modes: as they are, or under torch.compile.
         device: cpu or cuda; by default a GPU where there is one.
@@ -66,12 +73,28 @@ class Options:
 
     pipeline: str = "particle-maze"
     horizons: tuple[int, ...] = (64, 128, 384)
+    mazes: tuple[Literal["umaze", "medium", "large"], ...] = ()
     batches: tuple[int, ...] = (1, 64)
     modes: tuple[Mode, ...] = ("eager", "compiled")
     device: str | None = None
     threads: int | None = None
     limit: float = 20.0
     json: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What one plan is made for.
+
+    Attributes:
+        name: what tables call it.
+        condition: mazes and ends, in cells.
+        horizon: steps of a trajectory.
+    """
+
+    name: str
+    condition: MazeCondition
+    horizon: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +108,7 @@ class Bench:
     peak: float
     limit: float
 
-    def row(self, mode: Mode, horizon: int, batch: int) -> Row:
+    def row(self, mode: Mode, job: Job) -> Row:
         """Time one plan and both peers."""
         pipeline, network = self.pipeline, self.unet
         if mode == "compiled":
@@ -93,8 +116,7 @@ class Bench:
             pipeline, network = compiled(pipeline), torch.compile(network, dynamic=False)
         # Compiled blocks take the place of the kernel for few tokens.
         transformer._FEW = 0 if mode == "compiled" else FEW
-        condition = ParticleMazeDataset(ParticleMazeConfig(split="held_out")).batch(range(batch)).condition
-        condition = condition.to(self.device)
+        condition, horizon = job.condition.to(self.device), job.horizon
         dim = pipeline.keypoints.config.dim
         ends = [end.repeat(1, dim // 2) / 20 - 0.5 for end in (condition.start, condition.goal)]
         generator = torch.Generator(self.device).manual_seed(0)
@@ -114,7 +136,7 @@ class Bench:
         own = times.pop("anchordiff")
         work = count_flops(self.pipeline, condition, horizon)
         return Row(
-            work=f"{mode}, horizon {horizon}, batch {batch}",
+            work=f"{mode}, {job.name}",
             seconds=own,
             peers=times,
             targets=names,
@@ -148,6 +170,36 @@ def load_pipeline(source: str) -> TwoStagePipeline:
     return TwoStagePipeline(
         KeypointDiffusion(KeypointDiffusionConfig()), InterpDenoiser(InterpDenoiserConfig())
     )
+
+
+def make_jobs(options: Options) -> list[Job]:
+    """Held-out mazes of the training set, or Maze2D's mazes."""
+    if not options.mazes:
+        data = ParticleMazeDataset(ParticleMazeConfig(split="held_out"))
+        return [
+            Job(
+                name=f"horizon {horizon}, batch {batch}",
+                condition=data.batch(range(batch)).condition,
+                horizon=horizon,
+            )
+            for horizon, batch in product(options.horizons, options.batches)
+        ]
+    return [
+        Job(
+            name=f"{name}, horizon {PACE[name]}, batch {batch}",
+            condition=maze2d_condition(name, batch),
+            horizon=PACE[name],
+        )
+        for name, batch in product(options.mazes, options.batches)
+    ]
+
+
+def maze2d_condition(name: str, batch: int) -> MazeCondition:
+    """A maze of Maze2D with the first stored starts and D4RL's goal."""
+    starts = load_starts(name, task="single", episodes=batch)
+    maze = starts.maze.maze
+    ends = (maze.from_world(places).astype(np.float32) for places in (starts.position, starts.target))
+    return MazeCondition.from_arrays(np.tile(maze.walls, (batch, 1, 1)), *ends)
 
 
 def compiled(pipeline: TwoStagePipeline) -> TwoStagePipeline:
@@ -224,13 +276,13 @@ def main(options: Options) -> None:
         "peer's parameters": millions(unet),
     }
     print("".join(f"{name}: {value}\n" for name, value in machine.items()))
-    rows = []
+    rows, jobs = [], make_jobs(options)
     for mode in options.modes:
         if mode == "compiled" and not has_compiler():
             print("compiled: left out, since torch.compile needs a C++ compiler and found none\n")
             continue
-        for horizon, batch in product(options.horizons, options.batches):
-            rows.append(bench.row(mode, horizon, batch))
+        for job in jobs:
+            rows.append(bench.row(mode, job))
             lines = format_table(rows).splitlines()
             print("\n".join(lines if len(rows) == 1 else lines[-1:]), flush=True)
     if options.json is not None:
