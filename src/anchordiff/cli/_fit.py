@@ -76,7 +76,9 @@ class TrainCommand(ABC):
         """The data for a model of that horizon and dim.
 
         Raises:
-            ValueError: if the random mazes have other ones.
+            ValueError: if the random mazes have other ones, or recorded data leave no window.
+            FileNotFoundError: if a recorded data set is not there.
+            MissingExtraError: if what reads recorded data is not installed.
         """
         if self.dataset == "pointmaze":
             return pointmaze_data(self.pointmaze, horizon=horizon, dim=dim)

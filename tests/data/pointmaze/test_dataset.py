@@ -1,5 +1,6 @@
 """Samples of PointMaze data: what they are, and that they feed training."""
 
+import re
 import sys
 import warnings
 from dataclasses import replace
@@ -99,8 +100,29 @@ def test_cache(minari_folder, tmp_path, monkeypatch):
     file.write_bytes(content[:100])
     with pytest.raises(CorruptFileError, match="is corrupt"):
         read_minari(ID, cache=tmp_path, progress=False)
-    with pytest.raises(FileNotFoundError, match="none-v0"):
-        read_minari("none-v0", cache=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("dataset_id", "way"),
+    [
+        (
+            "anchordiff/pointmaze/large-dfs-v0",
+            "`anchordiff data pointmaze --maze large --flavour dfs{}` makes it",
+        ),
+        (
+            "D4RL/pointmaze/umaze-v2",
+            "`minari download D4RL/pointmaze/umaze-v2` fetches .* pointmaze{}` makes",
+        ),
+    ],
+)
+def test_a_missing_data_set_says_how_to_get_it(tmp_path, monkeypatch, dataset_id, way):
+    root = tmp_path / "of sets"
+    asked = re.escape(f" --out '{root}'")
+    with pytest.raises(FileNotFoundError, match=f"found none of '{dataset_id}'; {way.format(asked)}"):
+        read_minari(dataset_id, root=root)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(root))
+    with pytest.raises(FileNotFoundError, match=f"of sets, found none of .*; {way.format('')}"):
+        read_minari(dataset_id)
 
 
 def test_other_data_is_refused(tmp_path, monkeypatch):
@@ -164,7 +186,7 @@ def test_points_are_the_rows_themselves_at_the_recorded_pace(recording):
 
 def test_longer_windows_are_resampled(recording):
     for pace in ("time", "arc"):
-        dataset = PointMazeDataset(recording, replace(ALL, horizon=20, length=57, pace=pace))
+        dataset = PointMazeDataset(recording, replace(ALL, horizon=20, lengths=(57,), pace=pace))
         sample = dataset.batch([100]).trajectory[0].numpy()
         first = dataset.windows.first[100]
         rows = recording.maze.from_world(recording.observations[first : first + 58, :2])
@@ -217,6 +239,17 @@ def test_mazes_of_several_sizes_in_turn(recording):
     assert slot.indices[0] == 18
     alone = [part.at(Slot(step=3, batch_size=3)).trajectory for part in parts]
     assert torch.equal(batch.trajectory, torch.stack(alone, dim=1).flatten(0, 1))
+    for count in (1, 2, 7):
+        spread = both.spread(count)
+        indices = [
+            np.linspace(0, len(p) - 1, n).astype(int)
+            for p, n in zip(parts, ((count + 1) // 2, count // 2), strict=True)
+        ]
+        expected = [p.batch(i).trajectory for p, i in zip(parts, indices, strict=True) if len(i)]
+        assert torch.equal(spread.trajectory, torch.cat(expected))
+        assert len(spread.trajectory) == count
+    with pytest.raises(ValueError, match="count must be at least 1, found 0"):
+        both.spread(0)
     with pytest.raises(ValueError, match="datasets must have samples of one shape"):
         InterleavedDataset([parts[0], PointMazeDataset(medium, ALL)])
     with pytest.raises(ValueError, match="datasets must hold at least one"):
@@ -247,8 +280,13 @@ def test_recorded_states_are_normalised_into_the_unit_box(recording):
         ({"windows": "all"}, "windows must be one of 'end', 'random', 'episode', found 'all'"),
         ({"goal": "end"}, "goal must be one of 'window_end', 'env', found 'end'"),
         ({"pace": "fast"}, "pace must be one of 'time', 'arc', found 'fast'"),
-        ({"length": 0}, "length must be an integer of at least 1, found 0"),
-        ({"length": 9, "windows": "episode"}, "length must be left out for whole episodes, found 9"),
+        ({"lengths": (9, 0)}, "lengths must be an integer of at least 1, found 0"),
+        (
+            {"lengths": (9,), "windows": "episode"},
+            r"lengths must be left out for whole episodes, found \(9,\)",
+        ),
+        ({"stride": 0}, "stride must be an integer of at least 1, found 0"),
+        ({"stride": 2, "windows": "end"}, "stride must be 1 for windows 'end', found 2"),
         ({"held_out_share": 1.0}, r"held_out_share must lie in \[0, 1\), found 1.0"),
         ({"split_block": 0}, "split_block must be an integer of at least 1, found 0"),
     ],

@@ -1,5 +1,7 @@
 """Laws of windows, splits and filters."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from anchordiff.data.pointmaze import (
     PointMazeConfig,
     PointMazeDataset,
     Recording,
+    ShortestBetween,
     Within,
     find_windows,
     held_out_episodes,
@@ -38,10 +41,15 @@ def joined(recording, first, last):
     return all(row in played for row in range(first, last))
 
 
-@given(recordings(), kinds, st.integers(1, 40), st.randoms(use_true_random=False))
-def test_windows_never_leave_the_stream_and_touch_chosen_episodes_alone(recording, kind, length, random):
+lengths_of_windows = st.lists(st.integers(1, 40), min_size=1, max_size=3)
+
+
+@given(recordings(), kinds, lengths_of_windows, st.integers(1, 7), st.randoms(use_true_random=False))
+def test_windows_never_leave_the_stream_and_touch_chosen_episodes_alone(
+    recording, kind, lengths, stride, random
+):
     chosen = np.array([random.random() < 0.7 for _ in range(len(recording))])
-    windows = find_windows(recording, chosen, kind=kind, length=length)
+    windows = find_windows(recording, chosen, kind=kind, lengths=lengths, stride=stride)
     for first, last in zip(windows.first.tolist(), windows.last.tolist(), strict=True):
         assert 0 <= first < last < len(recording.observations)
         assert joined(recording, first, last)
@@ -49,27 +57,42 @@ def test_windows_never_leave_the_stream_and_touch_chosen_episodes_alone(recordin
         if kind == "episode":
             assert len(episodes_of(recording, first, last)) == 1
         else:
-            assert last - first == length
+            assert last - first in lengths
         if kind == "end":
             assert last in recording.episode_ends[chosen]
 
 
-@given(recordings(), st.integers(1, 40))
-def test_no_window_is_left_out(recording, length):
+def runs(recording):
+    """First and last row of each stretch in which the stream goes on."""
+    heads = recording.episode_starts[~recording.goes_on].tolist()
+    tails = recording.episode_ends[~np.append(recording.goes_on[1:], False)].tolist()
+    return list(zip(heads, tails, strict=True))
+
+
+@given(recordings(), lengths_of_windows, st.integers(1, 7))
+def test_no_window_is_left_out(recording, lengths, stride):
     every = np.ones(len(recording), bool)
     rows = len(recording.observations)
-    possible = {a for a in range(rows - length) if joined(recording, a, a + length)}
-    found = find_windows(recording, every, kind="random", length=length).first.tolist()
-    assert sorted(found) == sorted(possible)
-    ends = find_windows(recording, every, kind="end", length=length)
-    assert {int(b) for b in recording.episode_ends if b - length in possible} == set(ends.last.tolist())
+    random, ends = [], []
+    for length in lengths:  # in their order, each with all its windows
+        possible = {a for a in range(rows - length) if joined(recording, a, a + length)}
+        random += [
+            (a, a + length)
+            for head, tail in runs(recording)
+            for a in range(head, tail + 1, stride)
+            if a in possible
+        ]
+        ends += [(b - length, b) for b in recording.episode_ends.tolist() if b - length in possible]
+    for kind, expected in (("random", random), ("end", ends)):
+        found = find_windows(recording, every, kind=kind, lengths=lengths, stride=stride)
+        assert list(zip(found.first.tolist(), found.last.tolist(), strict=True)) == expected
 
 
 def test_windows_span_cuts_where_the_stream_goes_on():
     recording = make([5, 5, 5], [False, True, False])
-    windows = find_windows(recording, np.ones(3, bool), kind="end", length=8)
+    windows = find_windows(recording, np.ones(3, bool), kind="end", lengths=(8,))
     assert (windows.first.tolist(), windows.last.tolist()) == ([2], [10])
-    assert len(find_windows(recording, np.array([False, True, True]), kind="end", length=8)) == 0
+    assert len(find_windows(recording, np.array([False, True, True]), kind="end", lengths=(8,))) == 0
 
 
 @given(st.integers(2, 300), st.floats(0.0, 0.6), st.integers(1, 20), st.integers(0, 99))
@@ -150,7 +173,7 @@ filters = st.builds(lambda name, ab: Within(name, least=ab[0], most=ab[1]), st.s
 @given(recordings(), filters, filters, kinds)
 @settings(max_examples=30)
 def test_filters_keep_what_they_say(recording, a, b, kind):
-    every = find_windows(recording, np.ones(len(recording), bool), kind=kind, length=12)
+    every = find_windows(recording, np.ones(len(recording), bool), kind=kind, lengths=(12,))
     goals = recording.maze.from_world(recording.observations[every.last, :2].astype(np.float64))
     measures = Measures(recording, every, goals)
     kept = every.where(a.keeps(measures))
@@ -171,9 +194,16 @@ def test_wrong_values_are_refused(recording):
     with pytest.raises(ValueError, match=r"keep must leave a window, found none of \d+ kept by Not\(Within"):
         PointMazeDataset(recording, PointMazeConfig(held_out_share=0.0), keep=~Within("path_length"))
     with pytest.raises(ValueError, match="kind must be 'end', 'random' or 'episode', found 'all'"):
-        find_windows(recording, np.ones(len(recording), bool), kind="all", length=3)
-    with pytest.raises(ValueError, match="length must be at least 1 step, found 0"):
-        find_windows(recording, np.ones(len(recording), bool), kind="end", length=0)
+        find_windows(recording, np.ones(len(recording), bool), kind="all", lengths=(3,))
+    for lengths in ((), (3, 0)):
+        found = re.escape(str(lengths))
+        with pytest.raises(ValueError, match=f"lengths must hold at least one number .* found {found}"):
+            find_windows(recording, np.ones(len(recording), bool), kind="end", lengths=lengths)
+    with pytest.raises(ValueError, match="stride must be at least 1 row, found 0"):
+        find_windows(recording, np.ones(len(recording), bool), kind="random", lengths=(3,), stride=0)
+    for name in ("count", "places"):
+        with pytest.raises(ValueError, match=f"{name} must be at least 1, found 0"):
+            ShortestBetween(**{name: 0})
     with pytest.raises(ValueError, match=r"share must lie in \[0, 1\), found 1.0"):
         held_out_episodes(10, share=1.0, block=1, seed=0)
     with pytest.raises(ValueError, match=r"share must leave a block for training, found 0.5 of 1 blocks"):

@@ -23,7 +23,7 @@ class PointMazeConfig:
         windows: which pieces of the recording become samples.
         lengths: steps of a window, at 100 Hz, one after another; `horizon - 1` alone where none is given, so that
             every row is a point.
-        stride: rows from the beginning of a `random` window to that of the next one.
+        stride: rows from the beginning of a `random` window to that of the next one; 1 for other windows.
         goal: which goal the condition has.
         pace: how points lie along a window.
         grid: (rows, cols) that mazes are padded to with walls on the right and below, so that batches of several
@@ -74,6 +74,8 @@ class PointMazeConfig:
                 raise ValueError(f"{name} must be an integer of at least {least}, found {number!r}")
         if self.lengths and self.windows == "episode":
             raise ValueError(f"lengths must be left out for whole episodes, found {self.lengths}")
+        if self.stride != 1 and self.windows != "random":
+            raise ValueError(f"stride must be 1 for windows {self.windows!r}, found {self.stride}")
         if not 0.0 <= self.held_out_share < 1.0:
             raise ValueError(f"held_out_share must lie in [0, 1), found {self.held_out_share}")
 

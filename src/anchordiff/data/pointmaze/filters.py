@@ -79,11 +79,12 @@ class ShortestBetween(WindowFilter):
     """Keeps the shortest of the windows that join the same two places.
 
     So a data set of wandering paths gives near-shortest ones, each pair of places about equally often, and nothing has
-    to search the maze.
+    to search the maze. Of windows of the same length the first are kept. It chooses among the windows that it sees:
+    filters that shall go before it stand on its left in `a & b`.
 
     Attributes:
-        count: windows of each pair of places, at most.
-        places: places along the side of a cell.
+        count: windows of each pair of places, from the start's to the end's, at most.
+        places: squares along the side of a cell, each a place.
 
     Raises:
         ValueError: if either is below 1.

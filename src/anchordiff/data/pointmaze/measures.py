@@ -46,10 +46,10 @@ class Measures:
         return Measures(self._recording, self.windows.where(keep), self._goals[keep])
 
     def joined(self, places: int) -> Int64[np.ndarray, " windows"]:
-        """A number for the pair of places that each window joins, the same for the same pair.
+        """A number for the pair of places, of start and end, that each window joins: equal where both places are.
 
         Args:
-            places: places along the side of a cell.
+            places: squares along the side of a cell, each a place.
         """
         side = places * max(self._maze.walls.shape)
         ends = np.stack([self._positions[self.windows.first], self._positions[self.windows.last]], axis=1)

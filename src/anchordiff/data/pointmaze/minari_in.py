@@ -2,14 +2,17 @@
 
 import hashlib
 import os
+import shlex
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from tqdm import tqdm
 
 from anchordiff.configs import Json
 from anchordiff.data.pointmaze.cache import load_recording, pack_recording
+from anchordiff.data.pointmaze.generation import Flavour, GenerationConfig, MazeName
 from anchordiff.data.pointmaze.local_minari import find_root, import_minari, minari_root
 from anchordiff.data.pointmaze.recording import Recording
 from anchordiff.hub.folders import write_whole
@@ -40,24 +43,40 @@ def read_minari(
         progress: show a progress bar; None shows it on a terminal only.
 
     Raises:
-        FileNotFoundError: if there is no such data set, and it is not to be downloaded.
+        FileNotFoundError: if there is no such data set, and it is not to be downloaded; the message says how to get it.
         ValueError: if it is no PointMaze data.
         CorruptFileError: if the cache was altered.
         MissingExtraError: if minari, h5py or Pillow is not installed.
     """
     minari = import_minari()
-    with minari_root(find_root(root)):
-        dataset = minari.load_dataset(dataset_id, download=download)
+    folder = find_root(root)
+    with minari_root(folder):
+        try:
+            dataset = minari.load_dataset(dataset_id, download=download)
+        except FileNotFoundError as error:
+            out = "" if root is None else f" --out {shlex.quote(str(root))}"
+            raise FileNotFoundError(
+                f"dataset_id must be of a data set in {folder}, found none of {dataset_id!r}; "
+                f"{_way_to(dataset_id, out)}"
+            ) from error
     source = _source(dataset)
-    folder = Path(cache) if cache is not None else default_cache()
+    kept_in = Path(cache) if cache is not None else default_cache()
     place = hashlib.sha256(str(dataset.storage.data_path).encode()).hexdigest()[:8]
-    path = folder / f"{dataset_id.replace('/', '__')}-{place}.safetensors"
+    path = kept_in / f"{dataset_id.replace('/', '__')}-{place}.safetensors"
     kept = load_recording(path, source)
     if kept is not None:
         return kept
     recording = _read(dataset, progress=progress)
     write_whole(path, pack_recording(recording, source))
     return recording
+
+
+def _way_to(dataset_id: str, out: str) -> str:
+    """How to get a data set that is not there."""
+    for maze, flavour in product(get_args(MazeName), get_args(Flavour)):
+        if GenerationConfig(maze=maze, flavour=flavour).dataset_id == dataset_id:
+            return f"`anchordiff data pointmaze --maze {maze} --flavour {flavour}{out}` makes it"
+    return f"`minari download {dataset_id}` fetches a published one, `anchordiff data pointmaze{out}` makes one anew"
 
 
 def _source(dataset: Any) -> dict[str, Json]:  # noqa: ANN401

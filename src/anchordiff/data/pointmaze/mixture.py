@@ -48,11 +48,17 @@ class InterleavedDataset:
         return ParticleBatch.collate(parts)[torch.from_numpy(back)]
 
     def spread(self, count: int) -> ParticleBatch:
-        """Samples for a look at a model: from each data set in turn, evenly spread over it.
+        """Samples for a look at a model: an equal share of each data set, one after another, evenly spread over it.
 
         Args:
-            count: number of samples.
+            count: number of samples; those of a data set repeat where it has fewer than its share.
+
+        Raises:
+            ValueError: if `count` is below 1.
+            TypeError: if a data set is endless.
         """
+        if count < 1:
+            raise ValueError(f"count must be at least 1, found {count}")
         return ParticleBatch.collate([dataset.batch(places) for dataset, places in self._spread(count)])
 
     def _spread(self, count: int) -> list[tuple[IndexedDataset, Int64[np.ndarray, " places"]]]:

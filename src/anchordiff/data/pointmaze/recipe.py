@@ -29,12 +29,15 @@ class PointMazeRecipe:
 
     Attributes:
         datasets: Minari ids, one for each maze; `anchordiff data pointmaze` makes the default ones.
-        lengths: steps of a window, at 100 Hz.
+        lengths: steps of windows, at 100 Hz; windows of each length are taken.
         stride: rows from the beginning of a window to that of the next one.
         count: windows of each pair of places, at most.
         places: places along the side of a cell.
         most_detour: greatest length over the shortest way's that is kept.
         seed: of the order of training.
+
+    Raises:
+        ValueError: if there are no data sets or no lengths.
     """
 
     datasets: tuple[str, ...] = tuple(f"anchordiff/pointmaze/{maze}-qiter-v0" for maze in POINT_MAZES)
@@ -47,6 +50,11 @@ class PointMazeRecipe:
     most_detour: float = 1.6
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        for name, values in (("datasets", self.datasets), ("lengths", self.lengths)):
+            if not values:
+                raise ValueError(f"{name} must hold at least one, found none")
+
     def open(
         self, *, horizon: int, dim: Literal[2, 4], split: Split = "train", progress: bool | None = None
     ) -> InterleavedDataset:
@@ -55,12 +63,12 @@ class PointMazeRecipe:
         Args:
             horizon: points of a trajectory.
             dim: 2 for positions, 4 with velocities.
-            split: "held_out" for windows of episodes that training does not see.
+            split: "held_out" for windows of episodes that training takes no step of.
             progress: show progress bars while reading; None shows them on a terminal only.
 
         Raises:
             FileNotFoundError: if a data set is not there.
-            ValueError: if no window of a data set is left.
+            ValueError: if no window of a data set is left, or a value is out of its range.
         """
         config = PointMazeConfig(
             horizon=horizon, dim=dim, windows="random", lengths=self.lengths, stride=self.stride, pace="arc",

@@ -1,0 +1,108 @@
+"""`anchordiff train ... --dataset pointmaze`: both stages on a small recording."""
+
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from anchordiff.cli import main
+from anchordiff.data.pointmaze import GenerationConfig, generate
+from anchordiff.training import read_log
+
+ID = "anchordiff/pointmaze/umaze-qiter-v0"
+SMALL = shlex.split(
+    "--model.horizon 16 --train.batch-size 4 --model.transformer.width 16 --model.transformer.depth 1 "
+    "--model.encoder.map-channels 4 --model.encoder.convolution-blocks 1 --model.encoder.cell-channels 8 "
+    "--model.encoder.attention-channels 8 --validate 4 --run.no-tensorboard --device cpu --threads 1"
+)
+RECORDED = ["--dataset", "pointmaze", "--pointmaze.datasets", ID, "--pointmaze.lengths", "16", "40"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where Minari and the cache look, with enough episodes for a held-out block."""
+    base = tmp_path_factory.mktemp("pointmaze")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINARI_DATASETS_PATH", str(base / "minari"))
+        patch.setenv("XDG_CACHE_HOME", str(base / "cache"))
+        generate(GenerationConfig(maze="umaze", steps=3000, flavour="qiter"), progress=False)
+        yield
+
+
+def train(stage: str, out: Path, *flags: str, steps: int = 3) -> int:
+    anchors = "--model.num-keypoints" if stage == "keypoints" else "--model.num-anchors"
+    words = ["train", stage, "--out", str(out), *SMALL, anchors, "4", "--train.steps", str(steps), *flags]
+    return main(words)
+
+
+@pytest.mark.parametrize("stage", ["keypoints", "denoiser"])
+def test_a_run_records_its_recipe_and_goes_on_to_the_same_bits(stage, tmp_path, capsys):
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    assert train(stage, whole, *RECORDED, "--pointmaze.count", "3") == 0
+    assert "finished after step 3" in capsys.readouterr().out
+    recorded = json.loads((whole / "training" / "config.json").read_text())
+    assert recorded["data"] == {
+        "dataset": "pointmaze",
+        "horizon": 16,
+        "dim": 2,
+        "datasets": [ID],
+        "lengths": [16, 40],
+        "stride": 3,
+        "count": 3,
+        "places": 2,
+        "most_detour": 1.6,
+        "seed": 0,
+    }
+    evaluation = read_log(whole / "training" / "log.jsonl")[-1]
+    assert {"loss", "coarse_success" if stage == "denoiser" else "loss"} <= evaluation.keys()
+
+    flags = [*RECORDED, "--pointmaze.count", "3", "--resume"]
+    assert train(stage, parted, *flags, "--run.max-seconds", "0") == 0
+    assert "stopped after step 1" in capsys.readouterr().out
+    assert train(stage, parted, *RECORDED, "--resume") == 2
+    assert "data.count=8 (saved: 3)" in capsys.readouterr().err
+    assert train(stage, parted, *flags) == 0
+    first, second = (load_file(run / "model.safetensors") for run in (whole, parted))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_seed_decides_the_order(tmp_path, capsys):
+    losses = []
+    for seed in ("0", "1"):
+        flags = ["--pointmaze.seed", seed, "--validate", "0"]
+        assert train("keypoints", tmp_path / seed, *RECORDED, *flags, steps=1) == 0
+        losses.append(read_log(tmp_path / seed / "training" / "log.jsonl")[0]["loss"])
+    assert losses[0] != losses[1]
+
+
+def test_flags_of_the_other_data_are_refused(tmp_path, capsys):
+    for flags, rule in (
+        ([*RECORDED, "--data.seed", "3"], "--data.* must be left out with --dataset pointmaze"),
+        (["--pointmaze.count", "3"], "--pointmaze.* must be left out without --dataset pointmaze"),
+        ([*RECORDED, "--pointmaze.lengths"], "lengths must hold at least one, found none"),
+        ([*RECORDED, "--pointmaze.stride", "0"], "stride must be an integer of at least 1, found 0"),
+        ([*RECORDED, "--pointmaze.most-detour", "0.5"], "keep must leave a window, found none of"),
+        (["--dataset", "minari"], "--dataset"),
+    ):
+        assert train("keypoints", tmp_path / "run", *flags) == 2
+        assert rule in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_data_set_names_the_command_that_makes_it(tmp_path, capsys):
+    assert train("denoiser", tmp_path / "run", "--dataset", "pointmaze") == 1
+    said = capsys.readouterr().err
+    assert "found none of 'anchordiff/pointmaze/medium-qiter-v0'" in said
+    assert "`anchordiff data pointmaze --maze medium --flavour qiter` makes it" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_help_says_what_a_recipe_is(capsys):
+    assert main(["train", "keypoints", "--help"]) == 0
+    said = capsys.readouterr().out
+    for flag in ("--dataset {particle,pointmaze}", "--pointmaze.lengths", "--pointmaze.most-detour"):
+        assert flag in said
