@@ -105,6 +105,7 @@ class InterpDenoiser(nn.Module):
         encoding: MazeEncoding | None = None,
         margin: float = 0.15,
         hinge: float = 0.5,
+        step_weight: float = 0.0,
     ) -> dict[str, Float[Tensor, ""]]:
         """Squared error of the estimates and a hinge on their distance to walls.
 
@@ -117,12 +118,15 @@ class InterpDenoiser(nn.Module):
             encoding: the condition's encoding, where it is at hand.
             margin: distance to walls, in cells, below which the hinge acts, at points and half way between.
             hinge: weight of the hinge.
+            step_weight: weight of the squared error of the way from one step to the next, in cells a 64th of the
+                trajectory; it takes out jitter, which errors of positions hardly see.
 
         Returns:
             `loss`, and its terms `error` (mean squared error of the last block, in cells squared) and `hinge`.
         """
         estimates = self._estimates(x_s, level, anchors, condition if encoding is None else encoding)
-        errors = [(estimate.float() - x_0).square().mean() for estimate in estimates]
+        misses = [estimate.float() - x_0 for estimate in estimates]
+        errors = [miss.square().mean() for miss in misses]
         blocks = len(errors)
         error = sum((i * e for i, e in enumerate(errors, start=1)), x_0.new_zeros(()))
         points = estimates[-1][..., :2].float()
@@ -133,6 +137,9 @@ class InterpDenoiser(nn.Module):
         distance = wall_distance(walls, torch.cat([points, midway], dim=1))
         close = functional.relu(margin - distance).mean()
         loss = error * 2 / (blocks * (blocks + 1)) + hinge * close
+        if step_weight:
+            steps = misses[-1][..., :2].diff(dim=1) * (x_0.shape[1] / 64)
+            loss = loss + step_weight * steps.square().mean()
         return {"loss": loss, "error": errors[-1].detach(), "hinge": close.detach()}
 
     def _estimates(

@@ -180,6 +180,17 @@ def test_keypoints_beyond_the_tolerance_stay_true():
     assert float(terms["generated"]) == 0.5
 
 
+def test_the_tolerance_is_measured_at_the_horizon_that_was_drawn():
+    longer = replace(SPARSEST, horizons=(46,))
+    terms, coarse, _ = coarse_of(ScheduledSampling(longer, make_stage(), ALWAYS))
+    assert coarse.shape[1] == 46
+    assert terms["generated"] == 1.0
+    strict = replace(ALWAYS, tolerance=1e-6)
+    terms, coarse, truth = coarse_of(ScheduledSampling(longer, make_stage(), strict))
+    assert terms["generated"] == 0.0
+    torch.testing.assert_close(coarse[:, [0, 15, 30, 45]], truth[:, [0, 5, 10, 15]])
+
+
 def test_the_share_follows_the_probability_and_an_elements_draw_does_not():
     shares = {}
     for probability in (0.3, 0.6):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,7 +11,7 @@ from anchordiff.denoiser import InterpDenoiser, InterpDenoiserConfig
 from anchordiff.keypoints import KeypointDiffusion, KeypointDiffusionConfig
 from anchordiff.nn.maze_encoder import MazeEncoderConfig
 from anchordiff.nn.transformer import TransformerConfig
-from anchordiff.training.objectives import DenoiserObjective, KeypointObjective, distance_loss
+from anchordiff.training.objectives import DenoiserObjective, KeypointObjective, distance_loss, resample
 
 BODY = TransformerConfig(width=16, depth=1, heads=2)
 PLANNING = MazeEncoderConfig(map_channels=4, convolution_blocks=1, cell_channels=8, attention_channels=8)
@@ -137,3 +138,46 @@ def test_with_velocities_stage_2_sees_what_a_pipeline_shows_it():
     DenoiserObjective()(model, data.batch(range(3)), seeded())
     positions, velocity = seen[0][..., :2], seen[0][..., 2:]
     torch.testing.assert_close(velocity[:, :-1], positions.diff(dim=1), atol=1e-5, rtol=1e-4)
+
+
+def test_horizons_are_drawn_for_each_step_and_both_the_target_and_the_anchors_have_them():
+    objective = DenoiserObjective(horizons=(8, 24), keypoint_noise=0.0)
+    model, seen = stage_2(), set()
+    original = model.loss
+
+    def loss(x_0, x_s, level, anchors, *args, **named):
+        seen.add(x_0.shape[1])
+        assert x_s.shape == x_0.shape
+        assert anchors.horizon == x_0.shape[1]
+        torch.testing.assert_close(x_0, resample(DATA.batch(range(5)).trajectory, x_0.shape[1]))
+        torch.testing.assert_close(anchors.gather(x_s), anchors.gather(x_0))
+        return original(x_0, x_s, level, anchors, *args, **named)
+
+    model.loss = loss
+    for seed in range(8):
+        objective(model, DATA.batch(range(5)), seeded(seed))
+    assert seen == {8, 24}
+
+
+@pytest.mark.parametrize("horizon", [2, 9, 16, 31])
+def test_resampling_lies_on_the_way_at_equal_times(horizon):
+    way = DATA.batch(range(3)).trajectory
+    found = resample(way, horizon)
+    for element in range(len(way)):
+        for axis in range(2):
+            expected = np.interp(
+                np.linspace(0, 1, horizon), np.linspace(0, 1, 16), way[element, :, axis].double().numpy()
+            )
+            np.testing.assert_allclose(found[element, :, axis].numpy(), expected, atol=1e-4)
+
+
+def test_resampled_velocities_are_those_of_the_resampled_positions():
+    way = ParticleMazeDataset(replace(DATA.config, dim=4)).batch(range(3)).trajectory
+    found = resample(way, 31)
+    torch.testing.assert_close(found[:, :-1, 2:], found[..., :2].diff(dim=1))
+
+
+@pytest.mark.parametrize("horizons", [(1,), (16, 0)])
+def test_a_horizon_of_one_step_is_refused(horizons):
+    with pytest.raises(ValueError, match="horizons must hold numbers of at least 2 steps"):
+        DenoiserObjective(horizons=horizons)

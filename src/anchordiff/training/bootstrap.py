@@ -21,6 +21,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from anchordiff.anchors import AnchorSet
+from anchordiff.conditions import MazeCondition
 from anchordiff.data import ParticleBatch
 from anchordiff.denoiser import InterpDenoiser
 from anchordiff.keypoints import KeypointDiffusion
@@ -147,9 +148,9 @@ class ScheduledSampling:
         step, batch = stepped
         share = torch.zeros((), device=batch.trajectory.device)
 
-        def replace(keypoints: Tensor, anchors: AnchorSet) -> Tensor:
+        def replace(keypoints: Tensor, truth: Tensor, anchors: AnchorSet) -> Tensor:
             nonlocal share
-            chosen, drawn = self._draw(step, batch, anchors, generator)
+            chosen, drawn = self._draw(step, batch.condition, truth, anchors, generator)
             share = chosen.float().mean()
             return torch.where(chosen[:, None, None], drawn, keypoints)
 
@@ -158,22 +159,26 @@ class ScheduledSampling:
 
     @torch.no_grad()
     def _draw(
-        self, step: int, batch: ParticleBatch, anchors: AnchorSet, generator: torch.Generator
+        self,
+        step: int,
+        condition: MazeCondition,
+        truth: Tensor,
+        anchors: AnchorSet,
+        generator: torch.Generator,
     ) -> tuple[Bool[Tensor, " batch"], Float[Tensor, "batch K dim"]]:
         """Which trajectories get generated keypoints, and these (the true ones elsewhere)."""
-        dim, device = batch.trajectory.shape[2], batch.trajectory.device
+        dim, device = truth.shape[2], truth.device
         if self.stage.config.dim != dim:
             raise ValueError(f"stage must have the trajectories' dim {dim}, found {self.stage.config.dim}")
-        truth = anchors.gather(batch.trajectory)
-        wanted = torch.rand(len(batch), generator=generator, device=device) < self.bootstrap.probability(step)
-        seeds = torch.randint(_SEED_RANGE, (len(batch),), generator=generator, device=device)
+        wanted = torch.rand(len(truth), generator=generator, device=device) < self.bootstrap.probability(step)
+        seeds = torch.randint(_SEED_RANGE, (len(truth),), generator=generator, device=device)
         rows = wanted.nonzero()[:, 0]
         if not len(rows):
             return wanted, truth
         # In full precision, as in a pipeline: stage 2 is to meet what it will meet.
         with torch.autocast(device.type, enabled=False):
             generated = self.stage.sample(
-                batch.condition[rows],
+                condition[rows],
                 anchors[rows],
                 sampler=FlowSampler(self.bootstrap.sampler_steps, spacing=self.bootstrap.sampler_spacing),
                 noise=ElementNoise(seeds[rows]),

@@ -16,6 +16,7 @@ from torch.nn import functional
 from anchordiff.anchors import AnchorSet
 from anchordiff.data import ParticleBatch
 from anchordiff.denoiser import InterpDenoiser
+from anchordiff.interpolation import with_velocity
 from anchordiff.keypoints import KeypointDiffusion
 from anchordiff.masks import Ends, Even, MaskSampler, Nested, Random
 from anchordiff.nn.maze_encoder import MazeEncoding
@@ -70,7 +71,10 @@ class DenoiserObjective:
             anew for each trajectory, so that the network learns to correct stage 1.
         margin: distance to walls that the hinge asks for, in cells.
         hinge: weight of the hinge.
+        step_weight: weight of the error of the way from one step to the next, against jitter.
         distance_weight: weight of the auxiliary loss on the encoder's distances, where it has any.
+        horizons: of which one is drawn for each step, the trajectories resampled to it, so that the network knows
+            other horizons than that of the data; where none is given, that of the data.
     """
 
     sparsest_share: float = 0.6
@@ -78,7 +82,13 @@ class DenoiserObjective:
     keypoint_noise: float = 0.3
     margin: float = 0.15
     hinge: float = 0.5
+    step_weight: float = 0.0
     distance_weight: float = 0.1
+    horizons: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if min(self.horizons, default=2) < 2:
+            raise ValueError(f"horizons must hold numbers of at least 2 steps, found {self.horizons}")
 
     def __call__(
         self,
@@ -86,7 +96,7 @@ class DenoiserObjective:
         batch: ParticleBatch,
         generator: torch.Generator,
         *,
-        replace: Callable[[Tensor, AnchorSet], Tensor] | None = None,
+        replace: Callable[[Tensor, Tensor, AnchorSet], Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """Loss of one batch and its terms: `error`, `hinge`, and `distance` where the encoder plans.
 
@@ -94,11 +104,13 @@ class DenoiserObjective:
             model: stage 2.
             batch: what to learn from.
             generator: source of levels, anchors and noise.
-            replace: called as `replace(keypoints, anchors)` at the sparsest level; gives the keypoints to
-                start from instead (see `anchordiff.training.bootstrap`).
+            replace: called as `replace(keypoints, truth, anchors)` at the sparsest level, with the disturbed and the
+                true keypoints; gives the keypoints to start from instead (see `anchordiff.training.bootstrap`).
         """
         config = model.config
         x_0 = batch.trajectory
+        if self.horizons:
+            x_0 = resample(x_0, self.horizons[int(_uniform(generator) * len(self.horizons))])
         size, horizon = x_0.shape[:2]
         level = config.num_levels
         if config.num_levels > 1 and _uniform(generator) >= self.sparsest_share:
@@ -107,9 +119,10 @@ class DenoiserObjective:
         base: MaskSampler = Even(config.num_anchors) if even else Ends() + Random(config.num_anchors - 2)
         masks = Nested(base, config.num_levels, config.growth).sample(size, horizon, generator=generator)
         anchors = AnchorSet.from_mask(masks[:, level])
-        keypoints = self._disturb(anchors.gather(x_0), generator)
+        truth = anchors.gather(x_0)
+        keypoints = self._disturb(truth, generator)
         if replace is not None and level == config.num_levels:
-            keypoints = replace(keypoints, anchors)
+            keypoints = replace(keypoints, truth, anchors)
         x_s = fill_in(keypoints, anchors)
         levels = torch.full((size,), level, device=x_0.device)
         encoding = model.encode(batch.condition)
@@ -122,6 +135,7 @@ class DenoiserObjective:
             encoding=encoding,
             margin=self.margin,
             hinge=self.hinge,
+            step_weight=self.step_weight,
         )
         if config.encoder.value_iteration and self.distance_weight:
             distance = distance_loss(encoding, batch)
@@ -134,6 +148,19 @@ class DenoiserObjective:
         noise = size * torch.randn(keypoints.shape, generator=generator, device=device)
         noise[:, [0, -1]] = 0.0
         return keypoints + noise
+
+
+def resample(x_0: Float[Tensor, "batch horizon dim"], horizon: int) -> Float[Tensor, "batch steps dim"]:
+    """The same ways at another number of equal steps of time, interpolated linearly; velocities follow anew.
+
+    Args:
+        x_0: trajectories.
+        horizon: steps of the result.
+    """
+    positions = functional.interpolate(
+        x_0[..., :2].transpose(1, 2), size=horizon, mode="linear", align_corners=True
+    ).transpose(1, 2)
+    return positions if x_0.shape[-1] == 2 else with_velocity(positions)
 
 
 def distance_loss(encoding: MazeEncoding, batch: ParticleBatch) -> Float[Tensor, ""]:
