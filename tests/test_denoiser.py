@@ -159,6 +159,18 @@ def test_the_hinge_acts_on_steps_and_half_way_between_them():
     assert float(pushed.transformer.heads[1][1].bias.grad[1]) > 0  # downhill is up, away from the wall
 
 
+def test_the_error_of_steps_sees_jitter_and_no_shift():
+    condition, model = open_room(3), build()
+    x_0 = path(condition)
+    jitter = torch.zeros_like(x_0)
+    jitter[:, 1::2, 0] = 0.1
+    for change, steps in ((jitter, 0.01 / 2 * (x_0.shape[1] / 64) ** 2), (torch.tensor([0.1, 0.0]), 0.0)):
+        plain = model.loss(x_0, x_0 + change, levels(3), even(3), condition)
+        terms = model.loss(x_0, x_0 + change, levels(3), even(3), condition, step_weight=0.3)
+        assert float(terms["steps"]) == pytest.approx(steps, rel=1e-3, abs=1e-9)
+        torch.testing.assert_close(terms["loss"], plain["loss"] + 0.3 * terms["steps"])
+
+
 def test_checkpointed_activations_give_the_same_gradients(roughen, mazes):
     condition, gradients = mazes(2), []
     for checkpointing in (False, True):

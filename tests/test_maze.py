@@ -119,3 +119,19 @@ def test_free_and_colliding():
 def test_errors_name_what_was_found(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_padded_maze_keeps_positions_and_has_walls_on_the_right_and_below():
+    walls = np.zeros((3, 4), bool)
+    maze = Maze(walls, cell_size=0.5, origin=(1.0, 2.0), flip_y=True)
+    padded = maze.padded(5, 6)
+    assert padded.walls.shape == (5, 6)
+    assert not padded.walls[:3, :4].any()
+    assert padded.walls[3:].all()
+    assert padded.walls[:, 4:].all()
+    point = np.array([[0.3, 2.9], [4.0, 0.1]])
+    np.testing.assert_array_equal(padded.to_world(point), maze.to_world(point))
+    assert maze.padded(3, 4) == maze
+    for rows, cols in ((2, 9), (9, 3)):
+        with pytest.raises(ValueError, match="rows and cols must be at least the maze's"):
+            maze.padded(rows, cols)

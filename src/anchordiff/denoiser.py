@@ -122,7 +122,8 @@ class InterpDenoiser(nn.Module):
                 trajectory; it takes out jitter, which errors of positions hardly see.
 
         Returns:
-            `loss`, and its terms `error` (mean squared error of the last block, in cells squared) and `hinge`.
+            `loss`, and its terms `error` (mean squared error of the last block, in cells squared), `hinge`, and `steps`
+            where they have a weight.
         """
         estimates = self._estimates(x_s, level, anchors, condition if encoding is None else encoding)
         misses = [estimate.float() - x_0 for estimate in estimates]
@@ -137,10 +138,11 @@ class InterpDenoiser(nn.Module):
         distance = wall_distance(walls, torch.cat([points, midway], dim=1))
         close = functional.relu(margin - distance).mean()
         loss = error * 2 / (blocks * (blocks + 1)) + hinge * close
+        terms = {"loss": loss, "error": errors[-1].detach(), "hinge": close.detach()}
         if step_weight:
-            steps = misses[-1][..., :2].diff(dim=1) * (x_0.shape[1] / 64)
-            loss = loss + step_weight * steps.square().mean()
-        return {"loss": loss, "error": errors[-1].detach(), "hinge": close.detach()}
+            steps = (misses[-1][..., :2].diff(dim=1) * (x_0.shape[1] / 64)).square().mean()
+            terms |= {"loss": loss + step_weight * steps, "steps": steps.detach()}
+        return terms
 
     def _estimates(
         self, x_s: Tensor, level: Tensor, anchors: AnchorSet, condition: MazeCondition | MazeEncoding

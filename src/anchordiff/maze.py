@@ -6,7 +6,7 @@ speaks in cells.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -122,6 +122,27 @@ class Maze:
             seed: which maze.
         """
         return cls(room_mazes(seed, np.zeros(1, int), rows=rows, cols=cols, min_l1=0).walls[0])
+
+    def padded(self, rows: int, cols: int) -> "Maze":
+        """The same maze with walls added on the right and below; what was at a position stays there.
+
+        So that mazes of several sizes fit into one batch.
+
+        Args:
+            rows: of the result.
+            cols: of the result.
+
+        Raises:
+            ValueError: if the maze is larger.
+        """
+        missing = rows - self.rows, cols - self.cols
+        if min(missing) < 0:
+            raise ValueError(
+                f"rows and cols must be at least the maze's, found {rows} x {cols} for {self.rows} x {self.cols} cells"
+            )
+        return replace(
+            self, walls=np.pad(self.walls, [(0, missing[0]), (0, missing[1])], constant_values=True)
+        )
 
     @property
     def rows(self) -> int:

@@ -153,6 +153,12 @@ POINT_MAZES: Final[Mapping[str, PointMaze]] = MappingProxyType(
 )
 """The benchmark's mazes by name: umaze, medium, large."""
 
+GRID: Final = (
+    max(maze.maze.rows for maze in POINT_MAZES.values()),
+    max(maze.maze.cols for maze in POINT_MAZES.values()),
+)
+"""(rows, cols) that hold each of them: what planners for all three see, padded with walls."""
+
 
 def find_point_maze(name: str) -> PointMaze:
     """The maze of that name.

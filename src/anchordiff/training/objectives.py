@@ -98,7 +98,7 @@ class DenoiserObjective:
         *,
         replace: Callable[[Tensor, Tensor, AnchorSet], Tensor] | None = None,
     ) -> dict[str, Tensor]:
-        """Loss of one batch and its terms: `error`, `hinge`, and `distance` where the encoder plans.
+        """Loss of one batch and its terms: `error`, `hinge`, `steps` if weighed, `distance` if the encoder plans.
 
         Args:
             model: stage 2.

@@ -14,7 +14,6 @@ from anchordiff.data.pointmaze.minari_in import read_minari
 from anchordiff.data.pointmaze.recording import Recording
 from anchordiff.data.pointmaze.splits import held_out_episodes
 from anchordiff.data.pointmaze.windows import Windows, find_windows
-from anchordiff.kernels.distance import signed_distances
 from anchordiff.kernels.polyline import resample_batch
 
 
@@ -47,8 +46,9 @@ class PointMazeDataset(IndexedDataset):
         self.config = config or PointMazeConfig()
         self.keep = keep
         self.geodesic = geodesic
-        self._walls = _pad(recording.maze.walls, self.config.grid)
-        self._sdf = signed_distances(self._walls[None])[0]
+        grid = self.config.grid
+        maze = recording.maze if grid is None else recording.maze.padded(*grid)
+        self._walls, self._sdf = maze.walls, maze.sdf
         self._positions = recording.maze.from_world(recording.observations[:, :2])
         self.windows = self._find_windows()
         super().__init__(
@@ -153,14 +153,3 @@ class PointMazeDataset(IndexedDataset):
         offsets = np.concatenate([[0], np.cumsum(counts)])
         rows = np.arange(offsets[-1]) + np.repeat(windows.first - offsets[:-1], counts)
         return resample_batch(self._positions[rows], offsets, self.config.horizon)
-
-
-def _pad(walls: np.ndarray, grid: tuple[int, int] | None) -> np.ndarray:
-    if grid is None:
-        return walls
-    missing = [side - have for side, have in zip(grid, walls.shape, strict=True)]
-    if min(missing) < 0:
-        raise ValueError(
-            f"grid must be at least as large as the maze, found {grid} for {walls.shape[0]} x {walls.shape[1]} cells"
-        )
-    return np.pad(walls, [(0, missing[0]), (0, missing[1])], constant_values=True)

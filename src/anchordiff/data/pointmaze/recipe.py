@@ -1,7 +1,7 @@
 """From recordings that wander to samples to learn planning from: which windows are kept, and how they are read."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from anchordiff.data.particle import Split
 from anchordiff.data.pointmaze.config import PointMazeConfig
@@ -9,13 +9,7 @@ from anchordiff.data.pointmaze.dataset import PointMazeDataset
 from anchordiff.data.pointmaze.filters import ShortestBetween, Within
 from anchordiff.data.pointmaze.minari_in import read_minari
 from anchordiff.data.pointmaze.mixture import InterleavedDataset
-from anchordiff.pointmaze import POINT_MAZES
-
-GRID: Final = (
-    max(maze.maze.walls.shape[0] for maze in POINT_MAZES.values()),
-    max(maze.maze.walls.shape[1] for maze in POINT_MAZES.values()),
-)
-"""(rows, cols) that hold each maze of the benchmark."""
+from anchordiff.pointmaze.mazes import GRID, POINT_MAZES
 
 
 @dataclass(frozen=True, kw_only=True)
