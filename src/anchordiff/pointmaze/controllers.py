@@ -4,15 +4,16 @@ A controller is made for one episode, or one plan, and is called once a step, in
 `anchordiff.pointmaze.tracker`.
 """
 
-from collections.abc import Sequence
-from typing import Final, Protocol, runtime_checkable
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
-from anchordiff.pointmaze.mazes import PointMaze
+from anchordiff.maze import Maze
 from anchordiff.pointmaze.physics import DT
-from anchordiff.pointmaze.solvers import q_iteration_path
+from anchordiff.pointmaze.solvers import Cell, Path, Solver
 
 P_GAIN: Final = 10.0
 """Action a metre of the controller behind the benchmark's data."""
@@ -25,6 +26,10 @@ THRESHOLD: Final = 0.1
 
 JITTER: Final = 0.2
 """Side of the square that its waypoints are drawn from, in metres."""
+
+Point = tuple[float, float]
+
+_SAME_GOAL: Final = 1e-3
 
 
 @runtime_checkable
@@ -80,37 +85,131 @@ class WaypointPD:
 
 
 class GridWaypoint:
-    """The controller that the benchmark's data was made with: from cell to cell, P 10 and D -1.
+    """The controller behind the benchmark's data: along paths of cells, and from waypoint to waypoint by a PD law.
 
-    A waypoint counts as reached within 0.1 m; all but the last are the middle of a cell, less up to 0.2 m an axis. This
-    is the rule of D4RL's `waypoint_controller.py` in the form of Farama's scripts for Minari.
+    The action is P (waypoint - position) + D velocity with P = 10 and D = -1. A waypoint counts as reached within
+    0.1 m; the next one is the middle of its cell less a uniform draw from [0, 0.2)² m, the last one the goal itself.
+    The first one is the middle itself, also where it is the last, unless waypoints are drawn `ahead`.
+
+    Source: `scripts/pointmaze/controller.py` of Farama's minari-dataset-generation-scripts, after D4RL's
+    `waypoint_controller.py`.
 
     Args:
-        maze: which.
-        route: cells (row, col) after the start's, up to and with the goal's; empty where they are the same.
-        target: the goal (x, y), in metres.
-        generator: of the waypoints' places.
+        maze: walls, with the map to the world.
+        solver: what finds paths of cells.
+        generator: of the waypoints' draws.
+        clip: whether actions are clipped to [-1, 1], as D4RL does before noise comes on them.
+        ahead: whether all waypoints are drawn with the path, the first one too, so that they are a plan; else each is
+            drawn when the one before it is reached, as in the sources.
+
+    Example:
+        >>> from anchordiff.pointmaze import POINT_MAZES
+        >>> from anchordiff.pointmaze.solvers import q_iteration_path
+        >>> maze = POINT_MAZES["umaze"]
+        >>> control = GridWaypoint(maze.maze, q_iteration_path, generator=np.random.default_rng(0))
+        >>> control.aim(maze.centre((1, 1)), maze.centre((1, 3)))
+        >>> control.waypoints.tolist()
+        [[0.0, 1.0]]
+        >>> control(np.array([-1.0, 1.0, 0.0, 0.0])).tolist()
+        [10.0, 0.0]
     """
 
     def __init__(
         self,
-        maze: PointMaze,
-        route: Sequence[tuple[int, int]],
-        target: Float[np.ndarray, "2"],
+        maze: Maze,
+        solver: Solver,
         *,
         generator: np.random.Generator,
+        clip: bool = False,
+        ahead: bool = False,
     ) -> None:
-        places = [maze.centre(cell) - generator.uniform(0.0, JITTER, 2) for cell in route[:-1]]
-        self.path = np.array([*places, target], np.float64)
-        self._next = 0
+        self._maze = maze
+        self._solver = solver
+        self._generator = generator
+        self._clip = clip
+        self._ahead = ahead
+        self._goal: Point | None = None
+        self._route: Path = ()
+        self._waypoints: list[Point] = []
+        self._place = 0
+
+    @property
+    def waypoints(self) -> Float[np.ndarray, "waypoints 2"]:
+        """Those that are drawn, from the first one after the start on, in metres; all of them with `ahead`."""
+        return np.array(self._waypoints, np.float64).reshape(-1, 2)
+
+    def aim(self, position: Float[np.ndarray, "2"], goal: Float[np.ndarray, "2"]) -> None:
+        """Make a path from the ball's cell to the goal's, unless one leads there already.
+
+        Args:
+            position: of the ball (x, y), in metres.
+            goal: (x, y), in metres.
+
+        Raises:
+            ValueError: if one lies in a wall.
+        """
+        wanted = _point(goal.tolist())
+        if self._goal is not None and math.dist(self._goal, wanted) <= _SAME_GOAL:
+            return
+        self._route = self._solver(self._maze.walls, self._cell(position), self._cell(goal))[1:]
+        self._goal, self._place = wanted, 0
+        if not self._route:
+            self._waypoints = [wanted]
+        elif self._ahead:
+            self._waypoints = [self._draw(place) for place in range(len(self._route))]
+        else:
+            self._waypoints = [self._middle(0)]
 
     def __call__(self, state: Float[np.ndarray, "4"]) -> Float[np.ndarray, "2"]:
-        """Push towards the next waypoint."""
-        near = bool(np.linalg.norm(self.path[self._next] - state[:2]) <= THRESHOLD)
-        if near and self._next < len(self.path) - 1:
-            self._next += 1
-        action: np.ndarray = P_GAIN * (self.path[self._next] - state[:2]) + D_GAIN * state[2:]
-        return action
+        """Push towards the next waypoint.
+
+        Raises:
+            RuntimeError: if there is no goal.
+        """
+        if self._goal is None:
+            raise RuntimeError("there is no goal yet; call aim first")
+        x, y, v_x, v_y = state.tolist()
+        if (
+            self._place < len(self._route) - 1
+            and math.dist(self._waypoints[self._place], (x, y)) <= THRESHOLD
+        ):
+            self._place += 1
+            if self._place == len(self._waypoints):
+                self._waypoints.append(self._draw(self._place))
+        to_x, to_y = self._waypoints[self._place]
+        action = [P_GAIN * (to_x - x) + D_GAIN * v_x, P_GAIN * (to_y - y) + D_GAIN * v_y]
+        if self._clip:
+            action = [min(max(value, -1.0), 1.0) for value in action]
+        return np.array(action, np.float64)
+
+    def memory(self) -> dict[str, Any]:
+        """What it remembers between steps, beside the generator's state, as JSON holds it."""
+        waypoints = list(self._waypoints)
+        return {"goal": self._goal, "route": self._route, "waypoints": waypoints, "place": self._place}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """Go on with what `memory` gave."""
+        goal = memory["goal"]
+        self._goal = None if goal is None else _point(goal)
+        self._route = tuple((int(row), int(col)) for row, col in memory["route"])
+        self._waypoints = [_point(waypoint) for waypoint in memory["waypoints"]]
+        self._place = memory["place"]
+
+    def _cell(self, position: Float[np.ndarray, "2"]) -> Cell:
+        x, y = self._maze.from_world(position).tolist()
+        return math.floor(y), math.floor(x)
+
+    def _middle(self, place: int) -> Point:
+        row, col = self._route[place]
+        return _point(self._maze.to_world(np.array([col + 0.5, row + 0.5])).tolist())
+
+    def _draw(self, place: int) -> Point:
+        if place == len(self._route) - 1:
+            assert self._goal is not None
+            return self._goal
+        x, y = self._middle(place)
+        draw_x, draw_y = self._generator.random(2).tolist()
+        return x - JITTER * draw_x, y - JITTER * draw_y
 
 
 class RandomActions:
@@ -122,27 +221,6 @@ class RandomActions:
     def __call__(self, state: Float[np.ndarray, "4"]) -> Float[np.ndarray, "2"]:
         """Draw an action, whatever the state."""
         return self._generator.uniform(-1.0, 1.0, 2)
-
-
-def grid_route(
-    maze: PointMaze, start: Float[np.ndarray, "2"], target: Float[np.ndarray, "2"]
-) -> tuple[tuple[int, int], ...]:
-    """A shortest route over the grid's four neighbours, by D4RL's Q-iteration, for `GridWaypoint`.
-
-    Args:
-        maze: which.
-        start: position (x, y) in metres.
-        target: position (x, y) in metres.
-
-    Returns:
-        The cells (row, col) after the start's, up to and with the target's.
-
-    Raises:
-        ValueError: if one lies in a wall.
-    """
-    cells = maze.maze.from_world(np.stack([start, target]))
-    (x, y), (goal_x, goal_y) = np.floor(cells).astype(int).tolist()
-    return q_iteration_path(maze.maze.walls, (y, x), (goal_y, goal_x))[1:]
 
 
 def check_path(path: Float[np.ndarray, "horizon dim"]) -> Float[np.ndarray, "horizon dim"]:
@@ -158,3 +236,8 @@ def check_path(path: Float[np.ndarray, "horizon dim"]) -> Float[np.ndarray, "hor
             + ("" if np.isfinite(path).all() else " with numbers that are not finite")
         )
     return path
+
+
+def _point(values: Sequence[float]) -> Point:
+    x, y = values
+    return float(x), float(y)

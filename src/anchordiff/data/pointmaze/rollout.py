@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
-from anchordiff.data.pointmaze.follower import Follower, Point
 from anchordiff.data.pointmaze.generation import GenerationConfig
-from anchordiff.pointmaze import make_gymnasium
+from anchordiff.pointmaze import GridWaypoint, make_gymnasium
 from anchordiff.pointmaze.solvers import SOLVERS
 
 
@@ -55,7 +54,9 @@ class Rollout:
         )
         self._inner = self.environment.unwrapped
         self._generator = np.random.default_rng((config.seed, 1))
-        self._follower = Follower(maze.maze, SOLVERS[config.flavour], config.clip)
+        self._controller = GridWaypoint(
+            maze.maze, SOLVERS[config.flavour], generator=self._generator, clip=config.clip
+        )
         observation, info = self.environment.reset(seed=config.seed)
         self.state: np.ndarray = observation["observation"]
         self.goal: np.ndarray = observation["desired_goal"]
@@ -93,7 +94,7 @@ class Rollout:
             "target": self._inner.goal.tolist(),
             "environment": self._inner.np_random.bit_generator.state,
             "generator": self._generator.bit_generator.state,
-            "follower": self._follower.memory(),
+            "controller": self._controller.memory(),
             "state": self.state.tolist(),
             "goal": self.goal.tolist(),
             "success": self.success,
@@ -111,7 +112,7 @@ class Rollout:
         self._inner.update_target_site_pos()
         self._inner.np_random.bit_generator.state = memory["environment"]
         self._generator.bit_generator.state = memory["generator"]
-        self._follower.remember(memory["follower"])
+        self._controller.remember(memory["controller"])
         self.state, self.goal = np.array(memory["state"]), np.array(memory["goal"])
         self.success = memory["success"]
 
@@ -120,9 +121,8 @@ class Rollout:
         self.environment.close()
 
     def _action(self) -> list[float]:
-        x, y, v_x, v_y = self.state.tolist()
-        goal: Point = tuple(self.goal.tolist())
-        force = self._follower.act((x, y), (v_x, v_y), goal, self._generator)
+        self._controller.aim(self.state[:2], self.goal)
+        force = self._controller(self.state).tolist()
         noise = self._generator.standard_normal(2).tolist()
         action = [value + self.config.noise * draw for value, draw in zip(force, noise, strict=True)]
         return [min(max(value, -1.0), 1.0) for value in action] if self.config.clip else action

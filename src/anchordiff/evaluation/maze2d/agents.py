@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float
 
 from anchordiff.pointmaze import PointMaze
-from anchordiff.pointmaze.controllers import Controller, GridWaypoint, RandomActions, WaypointPD, grid_route
+from anchordiff.pointmaze.controllers import Controller, GridWaypoint, RandomActions, WaypointPD
+from anchordiff.pointmaze.solvers import q_iteration_path
 
 Planner = Callable[[Float[np.ndarray, "4"], Float[np.ndarray, "2"]], Float[np.ndarray, "horizon dim"]]
 """From the ball's state (x, y, v_x, v_y) and the goal (x, y) to a path in metres: positions, or states."""
@@ -137,7 +138,6 @@ class Waypoints:
         generator: np.random.Generator,
     ) -> Beginning:
         """Find the route."""
-        controller = GridWaypoint(maze, grid_route(maze, state[:2], target), target, generator=generator)
-        return Beginning(
-            controller=controller, plan=np.concatenate([state[None, :2].copy(), controller.path])
-        )
+        controller = GridWaypoint(maze.maze, q_iteration_path, generator=generator, ahead=True)
+        controller.aim(state[:2], target)
+        return Beginning(controller=controller, plan=np.concatenate([state[None, :2], controller.waypoints]))
