@@ -49,6 +49,7 @@ from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset
 from anchordiff.evaluation.maze2d import load_starts
 from anchordiff.evaluation.maze2d.references import PACE
 from anchordiff.nn import transformer
+from anchordiff.pointmaze.mazes import GRID
 
 Mode = Literal["eager", "compiled"]
 FEW = transformer._FEW
@@ -195,9 +196,9 @@ def make_jobs(options: Options) -> list[Job]:
 
 
 def maze2d_condition(name: str, batch: int) -> MazeCondition:
-    """A maze of Maze2D with the first stored starts and D4RL's goal."""
+    """A maze of Maze2D as `PointMazePlanner` pads it, with the first stored starts and D4RL's goal."""
     starts = load_starts(name, task="single", episodes=batch)
-    maze = starts.maze.maze
+    maze = starts.maze.maze.padded(*GRID)
     ends = (maze.from_world(places).astype(np.float32) for places in (starts.position, starts.target))
     return MazeCondition.from_arrays(np.tile(maze.walls, (batch, 1, 1)), *ends)
 
