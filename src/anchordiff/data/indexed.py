@@ -119,7 +119,7 @@ class IndexedDataset(Dataset[ParticleBatch]):
         return records if isinstance(records, ParticleBatch) else ParticleBatch.collate(list(records))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=16)
 def _epoch_order(seed: int, epoch: int, size: int) -> Int64[np.ndarray, " size"]:
-    # An epoch's last batch may reach into the next one, so two orders are kept.
+    # An epoch's last batch may reach into the next one, and several data sets may take turns.
     return np.random.default_rng((seed, epoch)).permutation(size)
