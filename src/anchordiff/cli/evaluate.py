@@ -26,7 +26,8 @@ class Evaluate:
     reference rows, on stored episodes. It needs the extra "pointmaze".
 
     Attributes:
-        pipeline: bundled name, folder or "org/repo" on the Hub.
+        pipeline: bundled name, folder or "org/repo" on the Hub; by default pointmaze for the suite maze2d, and
+            particle-maze for the others.
         suite: particle-21 is like the bundled weights' training data; the others are not.
         maze: of the suite maze2d.
         task: of the suite maze2d: the goal is always the same, or another one in each episode.
@@ -42,7 +43,7 @@ class Evaluate:
         threads: threads on the CPU.
     """
 
-    pipeline: str = "particle-maze"
+    pipeline: str | None = None
     suite: Literal["particle-21", "perfect-21", "rooms-21", "particle-31", "maze2d"] = "particle-21"
     maze: Literal["umaze", "medium", "large"] | None = None
     task: Literal["single", "multi"] | None = None
@@ -67,12 +68,13 @@ class Evaluate:
         if self.threads is not None:
             torch.set_num_threads(self.threads)
         device = pick_device(self.device)
+        source = self.pipeline or ("pointmaze" if self.suite == "maze2d" else "particle-maze")
         if self.maze is not None and self.task is not None:
             from anchordiff.cli._maze2d import run_maze2d
 
             run_maze2d(
-                load_pipeline(self.pipeline, device),
-                self.pipeline,
+                load_pipeline(source, device),
+                source,
                 maze=self.maze,
                 task=self.task,
                 episodes=100 if self.size is None else self.size,
@@ -82,11 +84,11 @@ class Evaluate:
             )
             return
         evaluation = evaluate(
-            load_pipeline(self.pipeline, device),
+            load_pipeline(source, device),
             find_suite(self.suite),
             size=self.size,
             candidates=self.candidates,
-            full_sequence=load_full_sequence(self.full_sequence, self.pipeline, device),
+            full_sequence=load_full_sequence(self.full_sequence, source, device),
             seed=self.seed,
             batch_size=self.batch_size,
             timed=self.timed,
@@ -94,13 +96,13 @@ class Evaluate:
         )
         gain = f"\nstage 2 over coarse: {evaluation.gain:+.1f} points of success\n"
         out = self.out or Path("runs") / "evaluation" / self.suite
-        heading = f"{self.pipeline} on {evaluation.size} mazes of {self.suite}"
+        heading = f"{source} on {evaluation.size} mazes of {self.suite}"
         table = evaluation.table()
         write_whole(out / "table.md", f"{heading}\n\n{table}\n{gain}".encode())
         cases = failure_cases(evaluation)
         title = f"{heading}: {'the worst failures' if cases else 'no failures'}"
         save_figure(draw_cases(cases, title=title), out / "failures.png", dpi=110)
-        write_json(out / "evaluation.json", {"source": self.pipeline, **evaluation.to_json()})
+        write_json(out / "evaluation.json", {"source": source, **evaluation.to_json()})
         sys.stdout.write(
             f"{heading}\n\n{table}\n{gain}\nwritten to {out}: evaluation.json, table.md, failures.png\n"
         )
