@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from anchordiff.conditions import MazeCondition
+from anchordiff.maze import Maze
 from anchordiff.plots import (
     Case,
     draw_cases,
@@ -20,7 +21,7 @@ from anchordiff.plots import (
     draw_samples,
     save_figure,
 )
-from anchordiff.plots._maze import draw_collisions, draw_maze
+from anchordiff.plots._maze import draw_collisions, draw_maze, move_to_world
 from anchordiff.plots._style import CYCLE, LINES
 
 OKABE_ITO = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
@@ -61,6 +62,63 @@ def test_y_runs_downwards_and_a_cell_is_one_unit():
     assert axes.get_xlim() == (0, 8)
     assert axes.get_ylim() == (6, 0)
     assert axes.get_aspect() == 1
+
+
+WORLD = Maze(condition().walls[0].numpy(), cell_size=0.5, origin=(-2.0, 1.5), flip_y=True)
+
+
+@pytest.mark.parametrize("draw", ["plan", "samples"])
+def test_in_a_world_lines_walls_and_axes_are_in_metres(draw):
+    if draw == "plan":
+        figure = draw_plan(condition(), FREE, expert=FREE, world=WORLD)
+    else:
+        figure = draw_samples(condition(), FREE[None], world=WORLD)
+    (axes,) = figure.axes  # no bar, which would count in cells
+    assert (axes.get_xlim(), axes.get_ylim()) == ((-2.0, 2.0), (-1.5, 1.5))
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("x (m)", "y (m)")
+    assert len(axes.get_xticks()) > 2
+    lines = [line.get_xydata() for line in axes.lines]
+    metres = [[-1.75, 1.25], [1.25, 0.75], [1.25, -0.25], [-1.75, -1.25]]
+    assert sum(len(line) == 4 and np.allclose(line, metres) for line in lines) == (2 if draw == "plan" else 1)
+    assert any(np.allclose(line, [[-1.75, 1.25]]) for line in lines)
+    assert any(np.allclose(line, [[-1.75, -1.25]]) for line in lines)
+
+
+@pytest.mark.parametrize("flip_y", [False, True])
+def test_in_a_world_walls_lie_where_its_map_says(flip_y):
+    figure = Figure(figsize=(8, 6), dpi=10)
+    axes = figure.add_axes((0, 0, 1, 1))
+    draw_maze(axes, condition())
+    world = Maze(WORLD.walls, cell_size=0.5, origin=(-2.0, 1.5), flip_y=flip_y)
+    move_to_world(axes, world)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[:, :, :3].mean(axis=2)
+    middles = np.argwhere(np.ones((6, 8)))[:, ::-1] + 0.25  # off the middle, where labels are
+    cols, rows = axes.transData.transform(world.to_world(middles)).astype(int).T
+    brightness = pixels[60 - 1 - rows, cols]
+    assert (brightness[WORLD.walls.ravel()] < 110).all()
+    assert (brightness[~WORLD.walls.ravel()] > 150).all()
+
+
+def test_what_comes_too_close_to_a_wall_is_not_free():
+    near = torch.tensor([[0.5, 1.5], [4.5, 1.9]])  # 0.1 off the wall
+    axes = Figure().add_subplot()
+    assert draw_collisions(axes, condition(), near, clearance=0.05) == 0
+    assert draw_collisions(axes, condition(), near, clearance=0.2) == 1
+    assert axes.lines[-1].get_xydata()[0, 1] > 1.8
+    for clearance, title, label in (
+        (0.0, "1 of 1 free", "touches a wall"),
+        (0.2, "0 of 1 free", "too close to a wall"),
+    ):
+        figure = draw_samples(condition(), near[None], clearance=clearance)
+        assert figure.axes[0].get_title(loc="left") == title
+        assert label in labels(figure)
+        crosses = [
+            [line for line in picture.axes[0].lines if line.get_marker() == "x"]
+            for picture in (figure, draw_plan(condition(), near, clearance=clearance))
+        ]
+        assert [len(each) for each in crosses] == [int(clearance > 0)] * 2
 
 
 def test_walls_are_dark_where_they_are_and_free_cells_light():

@@ -77,3 +77,22 @@ def test_candidates_and_clearance_reach_the_pipeline_in_cells(pipeline, monkeypa
     planner = PointMazePlanner(pipeline=pipeline, maze=maze, horizon=32, candidates=2, clearance=0.2)
     planner(state_at(maze, (3, 1)), maze.target)
     assert [(each["clearance"], each["candidates"], each["horizon"]) for each in calls] == [(0.2, 2, 32)]
+
+
+def test_the_plan_in_cells_is_the_path_in_metres(pipeline, monkeypatch):
+    steps, plan = [], pipeline.plan
+    monkeypatch.setattr(
+        pipeline, "plan", lambda *words, **options: steps.append(options["steps"]) or plan(*words, **options)
+    )
+    maze = POINT_MAZES["medium"]
+    planner = PointMazePlanner(pipeline=pipeline, maze=maze, horizon=64, candidates=3)
+    state = state_at(maze, (1, 1))
+    condition = planner.condition(state[:2], maze.target)
+    assert np.allclose(condition.start[0], [1.7, 1.7])  # y runs downwards in cells
+    assert np.allclose(condition.goal[0], [6.7, 6.7])
+    made = planner.plan(condition)
+    assert len(made.generation) == 3
+    path = planner(state, maze.target)
+    assert np.allclose(maze.maze.to_world(made.trajectory[0].numpy()), path, atol=1e-5)
+    planner.plan(condition, steps=1)
+    assert steps == [None, None, 1]

@@ -27,11 +27,21 @@ class Task:
         name: what pictures call it.
         condition: of length 1.
         expert: the expert's trajectory, in cells.
+        clearance: distance to walls that a plan is to keep, in cells.
+        world: the maze in its world, where people are told positions in metres; in cells where there is none.
     """
 
     name: str
     condition: MazeCondition
     expert: Float[Tensor, "horizon 2"]
+    clearance: float = 0.0
+    world: Maze | None = None
+
+    def tell(self, states: Float[Tensor, "*n dim"]) -> Float[Tensor, "*n dim"]:
+        """States in cells as people are told them; in a world, that is their positions (x, y) in metres."""
+        if self.world is None:
+            return states
+        return torch.from_numpy(self.world.to_world(states[..., :2].numpy()))
 
 
 def held_out_task(number: int, *, horizon: int) -> Task:

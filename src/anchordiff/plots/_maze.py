@@ -7,10 +7,12 @@ import torch
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
+from matplotlib.ticker import AutoLocator
 from torch import Tensor
 
 from anchordiff.conditions import MazeCondition
 from anchordiff.kernels.line_of_sight import polylines_are_free
+from anchordiff.maze import Maze
 from anchordiff.plots._style import FREE, LINES, WALL
 
 Points = Tensor | np.ndarray
@@ -56,8 +58,10 @@ def draw_ends(
         draw_line(axes, name, point[element : element + 1], label=label, markersize=size)
 
 
-def draw_collisions(axes: Axes, condition: MazeCondition, points: Points, *, element: int = 0) -> int:
-    """Cross the places where a polyline touches walls, and return how many were crossed.
+def draw_collisions(
+    axes: Axes, condition: MazeCondition, points: Points, *, element: int = 0, clearance: float = 0.0
+) -> int:
+    """Cross the places where a polyline comes within `clearance` cells of walls, and return how many there are.
 
     Pieces of an eighth of a step are checked exactly; neighbouring ones that collide get one cross.
     """
@@ -67,15 +71,27 @@ def draw_collisions(axes: Axes, condition: MazeCondition, points: Points, *, ele
     fine = np.linspace(0, len(array) - 1, 8 * (len(array) - 1) + 1)
     dense = np.stack([np.interp(fine, np.arange(len(array)), array[:, axis]) for axis in (0, 1)], axis=1)
     walls = condition.walls[element : element + 1].cpu().numpy()
-    hits = np.concatenate(
-        [[False], ~polylines_are_free(walls, np.stack([dense[:-1], dense[1:]], 1)), [False]]
-    )
+    free = polylines_are_free(walls, np.stack([dense[:-1], dense[1:]], 1), radius=clearance)
+    hits = np.concatenate([[False], ~free, [False]])
     first = np.flatnonzero(hits[1:] & ~hits[:-1])
     last = np.flatnonzero(hits[:-1] & ~hits[1:])
     places = dense[(first + last) // 2]
     if len(places):
         draw_line(axes, "collision", places)
     return len(places)
+
+
+def move_to_world(axes: Axes, world: Maze) -> None:
+    """Move all that was drawn in cells to the world, and mark the axes in its metres."""
+    for line in axes.lines:
+        line.set_data(*world.to_world(np.asarray(line.get_xydata(), np.float64)).T)
+    corners = world.to_world(np.array([[0.0, world.rows], [world.cols, 0.0]]))
+    (left, lower), (right, upper) = corners.tolist()
+    for image in axes.images:
+        image.set_extent((left, right, lower, upper))
+    axes.set(xlim=(left, right), ylim=(lower, upper), xlabel="x (m)", ylabel="y (m)")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(AutoLocator())
 
 
 def positions(points: Points) -> Float[np.ndarray, "steps 2"]:

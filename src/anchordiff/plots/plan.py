@@ -1,8 +1,11 @@
 """One plan over its maze."""
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from anchordiff.conditions import MazeCondition
+from anchordiff.maze import Maze
 from anchordiff.plots._maze import (
     Points,
     check_one,
@@ -10,6 +13,7 @@ from anchordiff.plots._maze import (
     draw_ends,
     draw_line,
     draw_maze,
+    move_to_world,
     panel_size,
 )
 from anchordiff.plots._style import styled
@@ -24,8 +28,12 @@ def draw_plan(
     keypoints: Points | None = None,
     expert: Points | None = None,
     title: str = "",
+    clearance: float = 0.0,
+    world: Maze | None = None,
 ) -> Figure:
     """A plan over its maze, shaded by the distance to walls; places where it touches a wall are crossed.
+
+    In a world, axes in metres stand in place of the shades' bar.
 
     Args:
         condition: one maze with its ends.
@@ -34,6 +42,8 @@ def draw_plan(
         keypoints: shape (K, dim).
         expert: what the expert does, shape (steps, dim).
         title: a line above.
+        clearance: cross places that are nearer to a wall than this, in cells.
+        world: the maze in its world, to draw it there, in metres; in cells where there is none.
 
     Raises:
         ValueError: if `condition` holds more than one maze, or a line has a wrong shape.
@@ -56,11 +66,18 @@ def draw_plan(
     if keypoints is not None:
         draw_line(axes, "keypoints", keypoints, label="keypoints")
     draw_ends(axes, condition, labels=True)
-    draw_collisions(axes, condition, trajectory)
+    draw_collisions(axes, condition, trajectory, clearance=clearance)
+    if world is None:
+        _add_bar(figure, axes, image)
+    else:
+        move_to_world(axes, world)
+    axes.set_title(title, fontweight="bold")
+    figure.legend(loc="outside lower center", ncols=3, handlelength=2.4, columnspacing=2.0)
+    return figure
+
+
+def _add_bar(figure: Figure, axes: Axes, image: AxesImage) -> None:
     bar = figure.colorbar(image, ax=axes, shrink=0.4, aspect=16, pad=0.02, extend="max")
     bar.set_label("distance to walls (cells)")
     bar.set_ticks([1, 2, 3, 4])
     bar.outline.set(edgecolor="#AAB2BA", linewidth=0.8)
-    axes.set_title(title, fontweight="bold")
-    figure.legend(loc="outside lower center", ncols=3, handlelength=2.4, columnspacing=2.0)
-    return figure

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from anchordiff.conditions import MazeCondition
 from anchordiff.kernels.line_of_sight import polylines_are_free
-from anchordiff.plots._maze import draw_collisions, draw_ends, draw_line, draw_maze, panel_size
+from anchordiff.maze import Maze
+from anchordiff.plots._maze import draw_collisions, draw_ends, draw_line, draw_maze, move_to_world, panel_size
 from anchordiff.plots._style import LINES, VERMILION, panels, styled
 
 _HITTING: Final[dict[str, Any]] = {"color": VERMILION, "linestyle": (0, (3, 1.5))}
@@ -25,6 +26,8 @@ def draw_samples(
     *,
     titles: Sequence[str] | None = None,
     columns: int = 4,
+    clearance: float = 0.0,
+    world: Maze | None = None,
 ) -> Figure:
     """One panel a maze with all its samples: free ones blue, those that touch a wall red, dashed and crossed.
 
@@ -33,6 +36,8 @@ def draw_samples(
         trajectories: a whole number of samples for each condition, condition-major, in cells.
         titles: a line above each panel.
         columns: panels in a row.
+        clearance: take as free what keeps this far off walls, in cells.
+        world: the maze in its world, to draw it there, in metres; in cells where there is none.
 
     Raises:
         ValueError: if the numbers of conditions, trajectories and titles do not fit.
@@ -51,27 +56,29 @@ def draw_samples(
     figure, axes = panels(count, columns=columns, size=panel_size(condition, width))
     for element, (axis, group) in enumerate(zip(axes, groups, strict=True)):
         draw_maze(axis, condition, element=element)
-        free = polylines_are_free(walls[element : element + 1], np.ascontiguousarray(group.numpy()))
+        points = np.ascontiguousarray(group.numpy())
+        free = polylines_are_free(walls[element : element + 1], points, radius=clearance)
         width = 2.2 if len(group) <= 4 else 1.3
         for sample, good in zip(group, free, strict=True):
             look = {} if good else _HITTING
             draw_line(axis, "trajectory", sample, linewidth=width, alpha=0.85, **look)
             if not good:
-                draw_collisions(axis, condition, sample, element=element)
+                draw_collisions(axis, condition, sample, element=element, clearance=clearance)
         draw_ends(axis, condition, element=element, scale=scale)
         title = f"{int(free.sum())} of {len(group)} free" if titles is None else titles[element]
         axis.set_title(title)
-    figure.legend(handles=_legend(), loc="outside lower center", ncols=4)
+        if world is not None:
+            move_to_world(axis, world)
+    hitting = "too close to a wall" if clearance else "touches a wall"
+    figure.legend(handles=_legend(hitting), loc="outside lower center", ncols=4)
     return figure
 
 
-def _legend() -> list[Line2D]:
+def _legend(hitting: str) -> list[Line2D]:
     plain = {name: {k: v for k, v in look.items() if k != "zorder"} for name, look in LINES.items()}
     return [
         Line2D([], [], **plain["trajectory"], label="free"),
-        Line2D(
-            [], [], **(plain["trajectory"] | {"color": VERMILION, "linestyle": "--"}), label="touches a wall"
-        ),
+        Line2D([], [], **(plain["trajectory"] | {"color": VERMILION, "linestyle": "--"}), label=hitting),
         Line2D([], [], **plain["start"], label="start"),
         Line2D([], [], **plain["goal"], label="goal"),
     ]

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 
 from anchordiff.conditions import MazeCondition
-from anchordiff.pipeline import TwoStagePipeline
+from anchordiff.pipeline import Plan, TwoStagePipeline
 from anchordiff.pipeline.config import check_integer
 from anchordiff.pointmaze.mazes import PointMaze
 
@@ -60,16 +60,43 @@ class PointMazePlanner:
         Raises:
             ValueError: if the ball or the goal is inside a wall or outside the maze.
         """
-        maze, device = self.maze.maze, self.pipeline.device
-        ends = maze.from_world(np.stack([state[:2], target])).astype(np.float32)
-        condition = MazeCondition.from_arrays(maze.walls[None], ends[None, 0], ends[None, 1]).to(device)
-        plan = self.pipeline.plan(
-            condition,
-            candidates=self.candidates,
-            clearance=self.clearance / maze.cell_size,
-            horizon=self.horizon,
-            generator=torch.Generator(device).manual_seed(self.seed),
-        )
-        path = maze.to_world(plan.trajectory[0, :, :2].cpu().numpy().astype(np.float64))
+        plan = self.plan(self.condition(state[:2], target))
+        path = self.maze.maze.to_world(plan.trajectory[0, :, :2].cpu().numpy().astype(np.float64))
         path[0], path[-1] = state[:2], target  # single precision moved them
         return path
+
+    @property
+    def clearance_in_cells(self) -> float:
+        """Distance to walls that a plan is to keep, in cells."""
+        return self.clearance / self.maze.maze.cell_size
+
+    def condition(self, start: Float[np.ndarray, "2"], target: Float[np.ndarray, "2"]) -> MazeCondition:
+        """What the pipeline plans for: the maze with its ends, in cells.
+
+        Args:
+            start: (x, y), in metres.
+            target: (x, y), in metres.
+
+        Raises:
+            ValueError: if an end is inside a wall or outside the maze.
+        """
+        maze = self.maze.maze
+        ends = maze.from_world(np.stack([start, target])).astype(np.float32)
+        return MazeCondition.from_arrays(maze.walls[None], ends[None, 0], ends[None, 1])
+
+    def plan(self, condition: MazeCondition, *, steps: int | None = None) -> Plan:
+        """Plan with all that the pipeline tells of it, in cells: candidates, keypoints, whether it keeps clear.
+
+        Args:
+            condition: from `condition`.
+            steps: of the sampler; by default the pipeline's.
+        """
+        device = self.pipeline.device
+        return self.pipeline.plan(
+            condition.to(device),
+            candidates=self.candidates,
+            clearance=self.clearance_in_cells,
+            horizon=self.horizon,
+            steps=steps,
+            generator=torch.Generator(device).manual_seed(self.seed),
+        )
