@@ -1,7 +1,10 @@
 """The planner: paths in metres, from the ball to the goal, clear of the walls."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
 from anchordiff.pipeline import TwoStagePipeline
 from anchordiff.pointmaze import POINT_MAZES, walls_from_maze
@@ -96,3 +99,32 @@ def test_the_plan_in_cells_is_the_path_in_metres(pipeline, monkeypatch):
     assert np.allclose(maze.maze.to_world(made.trajectory[0].numpy()), path, atol=1e-5)
     planner.plan(condition, steps=1)
     assert steps == [None, None, 1]
+
+
+def test_without_a_clearance_the_shortest_candidate_is_taken_whatever_the_walls(pipeline, monkeypatch):
+    maze = POINT_MAZES["umaze"]
+    start, goal = maze.place((3, 1)), maze.place((1, 1))
+    planners = [
+        PointMazePlanner(pipeline=pipeline, maze=maze, horizon=4, candidates=3, clearance=clearance)
+        for clearance in (0.15, None)
+    ]
+    condition = planners[0].condition(start, goal)
+    ways = [
+        [(3.7, 3.7), (3.3, 1.3)],
+        [(3.5, 3.5), (3.5, 1.5)],
+        [(2.0, 3.0), (1.6, 2.0)],
+    ]  # the last through the bar
+    ends = condition.start[0].tolist(), condition.goal[0].tolist()
+    trajectory = torch.tensor([[ends[0], *way, ends[1]] for way in ways])
+    drawn = pipeline.generate(condition, num_samples=3, horizon=4, anchors=4)
+    generation = replace(drawn, trajectory=trajectory)
+    monkeypatch.setattr(pipeline, "generate", lambda *_, **__: generation)
+    plans = [planner.plan(condition) for planner in planners]
+    assert [plan.index.tolist() for plan in plans] == [[1], [2]]
+    assert [plan.valid.tolist() for plan in plans] == [[True], [False]]
+    for plan in plans:
+        assert torch.equal(plan.trajectory, trajectory[plan.index])
+        steps = trajectory[plan.index].diff(dim=1).norm(dim=2)
+        assert plan.length.tolist() == pytest.approx(steps.sum(dim=1).tolist())
+    path = planners[1](np.concatenate([start, np.zeros(2)]), goal)
+    np.testing.assert_allclose(path, maze.maze.to_world(trajectory[2].numpy()), atol=1e-5)

@@ -1,6 +1,6 @@
 """A pipeline as a planner of the Maze2D benchmark: from the ball's state and a goal to a path in metres."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from jaxtyping import Float
 from anchordiff.conditions import MazeCondition
 from anchordiff.pipeline import Plan, TwoStagePipeline
 from anchordiff.pipeline.config import check_integer
+from anchordiff.pipeline.selection import choose
 from anchordiff.pointmaze.mazes import PointMaze
 
 
@@ -25,7 +26,7 @@ class PointMazePlanner:
         horizon: steps of a plan, which is its pace for controllers that take one waypoint a step.
         candidates: of which one is chosen.
         clearance: distance to walls that a plan is to keep, in metres. Where no candidate keeps it, the plan is the one
-            that comes closest to it.
+            that comes closest to it. Where it is None, the plan is the shortest candidate, whatever the walls.
         seed: of the candidates.
 
     Raises:
@@ -36,13 +37,13 @@ class PointMazePlanner:
     maze: PointMaze
     horizon: int = 384
     candidates: int = 16
-    clearance: float = 0.15
+    clearance: float | None = 0.15
     seed: int = 0
 
     def __post_init__(self) -> None:
         check_integer("horizon", self.horizon, least=2)
         check_integer("candidates", self.candidates)
-        if not (np.isfinite(self.clearance) and self.clearance >= 0):
+        if self.clearance is not None and not (np.isfinite(self.clearance) and self.clearance >= 0):
             raise ValueError(f"clearance must be finite and not negative, in metres, found {self.clearance}")
 
     def __call__(
@@ -67,8 +68,8 @@ class PointMazePlanner:
 
     @property
     def clearance_in_cells(self) -> float:
-        """Distance to walls that a plan is to keep, in cells."""
-        return self.clearance / self.maze.maze.cell_size
+        """Distance to walls that a plan is to keep, in cells; 0 where it is to keep none."""
+        return 0.0 if self.clearance is None else self.clearance / self.maze.maze.cell_size
 
     def condition(self, start: Float[np.ndarray, "2"], target: Float[np.ndarray, "2"]) -> MazeCondition:
         """What the pipeline plans for: the maze with its ends, in cells.
@@ -91,12 +92,23 @@ class PointMazePlanner:
             condition: from `condition`.
             steps: of the sampler; by default the pipeline's.
         """
-        device = self.pipeline.device
-        return self.pipeline.plan(
-            condition.to(device),
+        condition = condition.to(self.pipeline.device)
+        plan = self.pipeline.plan(
+            condition,
             candidates=self.candidates,
             clearance=self.clearance_in_cells,
             horizon=self.horizon,
             steps=steps,
-            generator=torch.Generator(device).manual_seed(self.seed),
+            generator=torch.Generator(self.pipeline.device).manual_seed(self.seed),
         )
+        return _shortest(plan, condition) if self.clearance is None else plan
+
+
+def _shortest(plan: Plan, condition: MazeCondition) -> Plan:
+    """The plan that the shortest candidate of a single condition is, whether it collides or not."""
+    points = plan.generation.trajectory[:, :, :2]
+    index = points.diff(dim=1).norm(dim=2).sum(dim=1).argmin(keepdim=True)
+    _, valid, length = choose(condition, points[index], clearance=0.0)
+    return replace(
+        plan, trajectory=plan.generation.trajectory[index], valid=valid, length=length, index=index
+    )
