@@ -10,7 +10,7 @@ from anchordiff.conditions import MazeCondition
 from anchordiff.pipeline import Plan, TwoStagePipeline
 from anchordiff.pipeline.config import check_integer
 from anchordiff.pipeline.selection import choose
-from anchordiff.pointmaze.mazes import PointMaze
+from anchordiff.pointmaze.mazes import GRID, PointMaze
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,7 +72,9 @@ class PointMazePlanner:
         return 0.0 if self.clearance is None else self.clearance / self.maze.maze.cell_size
 
     def condition(self, start: Float[np.ndarray, "2"], target: Float[np.ndarray, "2"]) -> MazeCondition:
-        """What the pipeline plans for: the maze with its ends, in cells.
+        """What the pipeline plans for: the maze, padded to the grid that holds all of the benchmark's, with its ends.
+
+        Positions are in cells.
 
         Args:
             start: (x, y), in metres.
@@ -81,7 +83,7 @@ class PointMazePlanner:
         Raises:
             ValueError: if an end is inside a wall or outside the maze.
         """
-        maze = self.maze.maze
+        maze = self.maze.maze.padded(*GRID)
         ends = maze.from_world(np.stack([start, target])).astype(np.float32)
         return MazeCondition.from_arrays(maze.walls[None], ends[None, 0], ends[None, 1])
 
