@@ -1,7 +1,7 @@
-"""Write the README's tables from the files that the other commands wrote.
+"""Write the tables of the README and of docs/maze2d.md from the files that the other commands wrote.
 
-    python benchmarks/report.py            # rewrite README.md
-    python benchmarks/report.py --check    # fail where it differs
+    python benchmarks/report.py            # rewrite them
+    python benchmarks/report.py --check    # fail where one differs
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`. One whose file is missing becomes empty.
 """
@@ -9,7 +9,7 @@ A table stands between `<!-- table: NAME -->` and `<!-- end -->`. One whose file
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -21,15 +21,16 @@ from _timing import format_seconds
 
 ROOT: Final = Path(__file__).parent.parent
 RESULTS: Final = ROOT / "docs" / "results"
+PAGES: Final = (ROOT / "README.md", ROOT / "docs" / "maze2d.md")
 _PLACE: Final = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Write the README's tables.
+    """Write the tables of the README and of docs/maze2d.md.
 
     Attributes:
-        check: change nothing; fail if README.md differs from what its files give.
+        check: change nothing; fail if a page differs from what its files give.
     """
 
     check: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -105,24 +106,57 @@ def suites_table(results: Path) -> str:
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
+MAZE2D: Final = tuple(product(("umaze", "medium", "large"), ("single", "multi")))
+
+
 def maze2d_table(results: Path) -> str:
-    """Scores of all agents on each maze and task that was evaluated."""
-    contents = [
-        json.loads(path.read_text("utf-8"))
-        for maze, task in product(("umaze", "medium", "large"), ("single", "multi"))
-        if (path := results / "maze2d" / f"{maze}-{task}" / "evaluation.json").exists()
-    ]
+    """Scores of all agents on each maze and task that was evaluated, and of plans by weights that never saw them."""
+    contents, zero_shot = (
+        [
+            json.loads(path.read_text("utf-8"))
+            for maze, task in MAZE2D
+            if (path := folder / f"{maze}-{task}" / "evaluation.json").exists()
+        ]
+        for folder in (results / "maze2d", results / "maze2d" / "zero-shot")
+    )
     if not contents:
         return ""
     heads = [f"{content['maze']}, {content['task']}" for content in contents]
     lines = [f"| agent | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
-    for name in contents[0]["agents"]:
-        figures = (content["agents"][name] for content in contents)
-        cells = [f"{each['score']:.1f} ± {each['score_standard_error']:.1f}" for each in figures]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+    own = [name for name in contents[0]["agents"] if name.startswith("plan of")]
+    lines += [_scores(name, name, contents) for name in contents[0]["agents"]]
+    if len(zero_shot) == len(contents):
+        lines += [_scores(f"{zero_shot[0]['source']}, zero-shot: {name}", name, zero_shot) for name in own]
     settings = contents[0]["settings"]
     versions = ", ".join(f"{name} {settings['versions'][name]}" for name in ("mujoco", "gymnasium-robotics"))
     return "\n".join([*lines, "", f"({settings['episodes']} stored episodes a column; {versions})"])
+
+
+def _scores(title: str, agent: str, contents: Sequence[Mapping[str, Any]]) -> str:
+    figures = (content["agents"][agent] for content in contents)
+    cells = [f"{each['score']:.1f} ± {each['score_standard_error']:.1f}" for each in figures]
+    return f"| {title} | {' | '.join(cells)} |"
+
+
+def ablation_table(results: Path) -> str:
+    """What one change makes of a score, in pairs of episodes."""
+    contents = [
+        json.loads(path.read_text("utf-8"))
+        for maze, task in MAZE2D
+        if (path := results / "maze2d" / f"ablation-{maze}-{task}.json").exists()
+    ]
+    if not contents:
+        return ""
+    heads = [f"{content['maze']}, {content['task']}" for content in contents]
+    lines = [f"| variation, follower | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+    default, *variations = contents[0]["variations"].items()
+    lines += [_scores(each["agent"], each["agent"], contents) for each in default[1].values()]
+    for name, followers in variations:
+        for follower in followers:
+            gains = (content["variations"][name][follower]["difference"] for content in contents)
+            cells = [f"{gain['mean']:+.1f} ± {gain['standard_error']:.1f}" for gain in gains]
+            lines.append(f"| {name}, {follower} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", f"({contents[0]['settings']['episodes']} stored episodes a column)"])
 
 
 def from_file(file: str, make: Callable[[Mapping[str, Any]], str]) -> Callable[[Path], str]:
@@ -139,6 +173,8 @@ TABLES: Final[dict[str, Callable[[Path], str]]] = {
     "evaluation": from_file("particle-21/evaluation.json", evaluation_table),
     "suites": suites_table,
     "maze2d": maze2d_table,
+    "ablation": ablation_table,
+    "planning_maze2d": from_file("planning-maze2d.json", planning_table),
     "planning": from_file("planning.json", planning_table),
     "kernels": from_file("kernels.json", kernels_table),
     "training": from_file("training.json", training_table),
@@ -158,13 +194,13 @@ def render(text: str, results: Path = RESULTS) -> str:
 
 def main(options: Options) -> None:
     """Rewrite or check."""
-    readme = ROOT / "README.md"
-    before = readme.read_text("utf-8")
-    after = render(before)
-    if options.check and before != after:
-        sys.exit("README.md differs from docs/results: run python benchmarks/report.py")
-    if not options.check:
-        readme.write_text(after, "utf-8")
+    for page in PAGES:
+        before = page.read_text("utf-8")
+        after = render(before)
+        if options.check and before != after:
+            sys.exit(f"{page.relative_to(ROOT)} differs from docs/results: run python benchmarks/report.py")
+        if not options.check:
+            page.write_text(after, "utf-8")
 
 
 if __name__ == "__main__":

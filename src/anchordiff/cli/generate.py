@@ -2,7 +2,7 @@
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,8 @@ class Generate:
 
     Attributes:
         out: folder for the results.
-        pipeline: bundled name, folder or "org/repo" on the Hub.
+        pipeline: bundled name, folder or "org/repo" on the Hub; by default pointmaze in D4RL's mazes, and
+            particle-maze in others.
         maze: umaze, medium, large, or a text file of a maze (./medium for one of such a name): "#" for walls,
             "." for free cells, "S" and "G" for start and goal. By default a random held-out maze that --seed
             picks.
@@ -50,7 +51,7 @@ class Generate:
     """
 
     out: Path
-    pipeline: str = "particle-maze"
+    pipeline: str | None = None
     maze: str | None = None
     start: tuple[float, float] | None = None
     goal: tuple[float, float] | None = None
@@ -64,7 +65,8 @@ class Generate:
         """Plan, draw, write, and print a short table."""
         if self.maze is None and (self.start is not None or self.goal is not None):
             raise ValueError("--start and --goal need a maze of your own, found no --maze")
-        scene = self._scene(load_pipeline(self.pipeline, pick_device(self.device)))
+        source = self.pipeline or ("pointmaze" if self.maze in POINT_MAZES else "particle-maze")
+        scene = self._scene(load_pipeline(source, pick_device(self.device)))
         # So that no set-up is in the time below; of the same size, since few candidates take another way.
         scene.plan(steps=1)
         began = time.perf_counter()
@@ -72,7 +74,7 @@ class Generate:
         seconds = time.perf_counter() - began
         task = scene.task
         metrics = {"maze": task.name, **scene.measure(plan), "seconds": seconds}
-        write_settings(self.out, self)
+        write_settings(self.out, replace(self, pipeline=source))
         _draw(self.out, plan, task, rule=scene.rule)
         write_arrays(self.out / "samples.npz", **_arrays(plan, task))
         write_json(self.out / "metrics.json", metrics)

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 
 from anchordiff.conditions import MazeCondition
+from anchordiff.kernels.polyline import resample
 from anchordiff.pipeline import Plan, TwoStagePipeline
 from anchordiff.pipeline.config import check_integer
 from anchordiff.pipeline.selection import choose
@@ -56,7 +57,7 @@ class PointMazePlanner:
             target: the goal (x, y), in metres.
 
         Returns:
-            Positions in metres, from the ball's to the goal.
+            Positions in metres, from the ball's to the goal, at equal steps of arc length.
 
         Raises:
             ValueError: if the ball or the goal is inside a wall or outside the maze.
@@ -64,7 +65,7 @@ class PointMazePlanner:
         plan = self.plan(self.condition(state[:2], target))
         path = self.maze.maze.to_world(plan.trajectory[0, :, :2].cpu().numpy().astype(np.float64))
         path[0], path[-1] = state[:2], target  # single precision moved them
-        return path
+        return resample(path, self.horizon)
 
     @property
     def clearance_in_cells(self) -> float:
