@@ -52,7 +52,8 @@ def test_a_plan_in_metres_from_a_stored_start_to_the_goal(tmp_path, capsys):
     assert metrics["seconds"] > 0
     for row in ("plan keeps 0.15 m off walls  yes", f"{length:.2f} m", "length / shortest"):
         assert row in said
-    assert json.loads((tmp_path / "config.json").read_text())["maze"] == "medium"
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert (config["maze"], config["pipeline"]) == ("medium", "pointmaze")
     for name in ("plan.png", "samples.png"):
         assert (tmp_path / name).stat().st_size > 10_000
 

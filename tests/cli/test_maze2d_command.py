@@ -26,9 +26,7 @@ def test_a_pipeline_beside_the_reference_rows(tmp_path, capsys):
     assert agents[own[2]]["success"] == 1.0
     assert (tmp_path / "rollouts.png").stat().st_size > 10_000
     assert (
-        (tmp_path / "table.md")
-        .read_text()
-        .startswith("particle-maze on Maze2D umaze, single task, 2 episodes")
+        (tmp_path / "table.md").read_text().startswith("pointmaze on Maze2D umaze, single task, 2 episodes")
     )
 
 
