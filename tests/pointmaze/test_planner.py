@@ -96,6 +96,9 @@ def test_the_plan_in_cells_is_the_path_in_metres(pipeline, monkeypatch):
     condition = planner.condition(state[:2], maze.target)
     assert np.allclose(condition.start[0], [1.7, 1.7])  # y runs downwards in cells
     assert np.allclose(condition.goal[0], [6.7, 6.7])
+    assert condition.walls.shape == (1, 9, 12)
+    assert condition.walls[0, 8:].all()
+    assert condition.walls[0, :, 8:].all()
     made = planner.plan(condition)
     assert len(made.generation) == 3
     path = planner(state, maze.target)
@@ -133,3 +136,13 @@ def test_without_a_clearance_the_shortest_candidate_is_taken_whatever_the_walls(
     path = planners[1](np.concatenate([start, np.zeros(2)]), goal)
     drawn = maze.maze.to_world(trajectory[2].numpy()).astype(np.float64)
     np.testing.assert_allclose(path, resample(drawn, 4), atol=1e-5)
+
+
+def test_a_maze_larger_than_the_benchmarks_keeps_its_size(pipeline):
+    rows = ["#" * 14, *["#" + "." * 12 + "#"] * 5, "#" * 14]
+    large = replace(POINT_MAZES["large"], text="\n".join(rows))
+    planner = PointMazePlanner(pipeline=pipeline, maze=large, horizon=16, candidates=1)
+    condition = planner.condition(large.centre((1, 1)), large.centre((5, 12)))
+    assert condition.walls.shape == (1, 9, 14)
+    assert condition.walls[0, 7:].all()
+    assert not condition.walls[0, 1:6, 1:13].any()

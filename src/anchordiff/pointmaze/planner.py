@@ -18,8 +18,8 @@ from anchordiff.pointmaze.mazes import GRID, PointMaze
 class PointMazePlanner:
     """Plan by `TwoStagePipeline.plan`: the shortest candidate that keeps clear of the walls.
 
-    Each call draws from the same seed, so that a plan is a function of state and goal. No search runs, on the grid or
-    elsewhere.
+    Each call draws from the same seed, so that a plan is a function of state and goal. No search runs beside the
+    pipeline.
 
     Attributes:
         pipeline: draws the candidates.
@@ -73,9 +73,10 @@ class PointMazePlanner:
         return 0.0 if self.clearance is None else self.clearance / self.maze.maze.cell_size
 
     def condition(self, start: Float[np.ndarray, "2"], target: Float[np.ndarray, "2"]) -> MazeCondition:
-        """What the pipeline plans for: the maze, padded to the grid that holds all of the benchmark's, with its ends.
+        """What the pipeline plans for: the maze with its ends, in cells.
 
-        Positions are in cells.
+        It is padded to the grid that holds all mazes of the benchmark, as networks trained on them saw them; a larger
+        one stays as it is.
 
         Args:
             start: (x, y), in metres.
@@ -84,7 +85,8 @@ class PointMazePlanner:
         Raises:
             ValueError: if an end is inside a wall or outside the maze.
         """
-        maze = self.maze.maze.padded(*GRID)
+        maze = self.maze.maze
+        maze = maze.padded(max(maze.rows, GRID[0]), max(maze.cols, GRID[1]))
         ends = maze.from_world(np.stack([start, target])).astype(np.float32)
         return MazeCondition.from_arrays(maze.walls[None], ends[None, 0], ends[None, 1])
 
