@@ -1,8 +1,5 @@
 """Samples of PointMaze data: what they are, and that they feed training."""
 
-import os
-import re
-import shutil
 import sys
 import warnings
 from dataclasses import replace
@@ -14,7 +11,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up import MAZES, make, recordings
-from minari.storage import hosting
 from torch.utils.data import DataLoader
 
 from anchordiff.data.pointmaze import (
@@ -103,47 +99,6 @@ def test_cache(minari_folder, tmp_path, monkeypatch):
     file.write_bytes(content[:100])
     with pytest.raises(CorruptFileError, match="is corrupt"):
         read_minari(ID, cache=tmp_path, progress=False)
-
-
-def test_a_data_set_that_is_not_local_is_downloaded_where_asked(
-    minari_folder, recording, tmp_path, monkeypatch
-):
-    root, asked = tmp_path / "root", []
-
-    def download(dataset_id, **options):
-        asked.append((dataset_id, os.environ["MINARI_DATASETS_PATH"]))
-        shutil.copytree(minari_folder, root, dirs_exist_ok=True)
-
-    monkeypatch.setattr(hosting, "download_dataset", download)
-    with pytest.raises(FileNotFoundError):
-        read_minari(ID, root=root, cache=tmp_path / "cache", progress=False)
-    for _ in range(2):  # the second time it is local
-        found = read_minari(ID, root=root, cache=tmp_path / "cache", download=True, progress=False)
-        np.testing.assert_array_equal(found.observations, recording.observations)
-    assert asked == [(ID, str(root))]
-
-
-@pytest.mark.parametrize(
-    ("dataset_id", "way"),
-    [
-        (
-            "anchordiff/pointmaze/large-dfs-v0",
-            "`anchordiff data pointmaze --maze large --flavour dfs{}` makes it",
-        ),
-        (
-            "D4RL/pointmaze/umaze-v2",
-            "`minari download D4RL/pointmaze/umaze-v2` fetches .* pointmaze{}` makes",
-        ),
-    ],
-)
-def test_a_missing_data_set_says_how_to_get_it(tmp_path, monkeypatch, dataset_id, way):
-    root = tmp_path / "of sets"
-    asked = re.escape(f" --out '{root}'")
-    with pytest.raises(FileNotFoundError, match=f"found none of '{dataset_id}'; {way.format(asked)}"):
-        read_minari(dataset_id, root=root)
-    monkeypatch.setenv("MINARI_DATASETS_PATH", str(root))
-    with pytest.raises(FileNotFoundError, match=f"of sets, found none of .*; {way.format('')}"):
-        read_minari(dataset_id)
 
 
 def test_other_data_is_refused(tmp_path, monkeypatch):
