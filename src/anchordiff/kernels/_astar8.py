@@ -17,7 +17,7 @@ from jaxtyping import Bool, Int, UInt64
 from anchordiff.kernels._bits import trailing_zeros
 from anchordiff.kernels._jit import kernel
 from anchordiff.kernels._octile_steps import MOVES, NO_STEP, RISES, WORTH
-from anchordiff.kernels._pack import pack_row
+from anchordiff.kernels._pack import pack_rows
 from anchordiff.kernels._trace import COL_STEPS, ROW_STEPS, trace
 
 _NUM_BUCKETS = 1 << 14
@@ -184,22 +184,16 @@ def _pack_lines(
     Each word holds the following one, too, in its upper half.
     """
     rows, cols = walls.shape
-    one = np.uint64(1)
-    everything = ~np.uint64(0)
-    below = lines + np.uint64(rows + 1) * words
-    for column in range(words):
-        memory[lines + column] = everything
-        memory[below + column] = everything
-    for row in range(rows):
-        place = lines + np.uint64(row + 1) * words
-        before = everything >> np.uint64(32)
-        for first in range(0, cols, 32):
-            word = np.uint64(pack_row(walls, row, first))
-            memory[place] = before | (word << np.uint64(32))
-            place += one
-            before = word
-        memory[place] = before | (everything << np.uint64(32))
-        memory[place + one] = everything
+    for place in range(lines, lines + np.uint64(rows + 2) * words):
+        memory[place] = ~np.uint64(0)
+    halves = memory.view(np.uint32)
+    for first in range(0, cols, 32):
+        line = lines + words + np.uint64(first // 32)
+        pack_rows(walls, first, halves, int(2 * line) + 1, int(2 * words))
+        for _ in range(rows):
+            following = line + np.uint64(1)
+            memory[following] &= (memory[line] >> np.uint64(32)) | (~np.uint64(0) << np.uint64(32))
+            line += words
 
 
 @kernel()

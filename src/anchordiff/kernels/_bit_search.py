@@ -10,7 +10,7 @@ from jaxtyping import Bool, Int, UInt32
 
 from anchordiff.kernels._flood import FRONTS, SIDE, STRIDE, TARGET, UNSEEN, flood
 from anchordiff.kernels._jit import kernel
-from anchordiff.kernels._pack import pack_row
+from anchordiff.kernels._pack import pack_rows
 
 
 @kernel()
@@ -22,11 +22,11 @@ def bit_workspace_size(rows: int, cols: int) -> int:
 @kernel()
 def pack_free(walls: Bool[np.ndarray, "rows cols"], words: UInt32[np.ndarray, " size"]) -> None:
     """Write the free cells of each row as the bits of a word."""
-    rows = walls.shape[0]
-    for row in range(rows):
-        words[UNSEEN + row] = ~pack_row(walls, row, 0)
-    for row in range(rows, SIDE):
-        words[UNSEEN + row] = 0
+    for row in range(walls.shape[0], SIDE):
+        words[UNSEEN + row] = 0xFFFFFFFF
+    pack_rows(walls, 0, words, UNSEEN, 1)
+    for row in range(SIDE):
+        words[UNSEEN + row] = ~words[UNSEEN + row]
 
 
 @kernel()

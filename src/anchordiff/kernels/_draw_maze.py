@@ -173,10 +173,11 @@ def draw_pair(walls: Walls, state: State, min_l1: int, pair: Ints) -> bool:
     else:
         for k in range(4):
             pair[k] = 1 + draw_below(state, rows - 2 if k % 2 == 0 else cols - 2)
-    if walls[pair[0], pair[1]] or walls[pair[2], pair[3]]:
-        return False
-    apart: bool = abs(pair[0] - pair[2]) + abs(pair[1] - pair[3]) >= min_l1
-    return apart
+    # Bitwise: one branch for what cannot be foreseen, and not three.
+    blocked = walls[pair[0], pair[1]] | walls[pair[2], pair[3]]
+    near = abs(pair[0] - pair[2]) + abs(pair[1] - pair[3]) < min_l1
+    good: bool = not (blocked | near)
+    return good
 
 
 @kernel()

@@ -11,7 +11,7 @@ from anchordiff.kernels._jit import kernel
 from anchordiff.kernels._random import draw_uniform, open_stream
 from anchordiff.kernels._resample import resample_evenly, resample_through_vertices
 from anchordiff.kernels._taut import SCRATCH, taut, trace
-from anchordiff.kernels._wall_bits import find_corners, grown_line_is_free, pack_walls
+from anchordiff.kernels._wall_bits import as_halves, find_corners, grown_line_is_free, pack_walls
 
 Walls = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 _MAZES = 1000
 _DRAWS = 64
 _TOUCH = 1e-5
+_ROUNDING = 1e-4
+_SQRT_8 = np.sqrt(8.0)
 
 
 @kernel()
@@ -30,14 +32,13 @@ def _jitter(
     The range of each axis ends `clearance` before the cell's side, or on the side where none of the three cells
     beyond it is a wall.
     """
-    left = not (walls[row - 1, col - 1] or walls[row, col - 1] or walls[row + 1, col - 1])
-    right = not (walls[row - 1, col + 1] or walls[row, col + 1] or walls[row + 1, col + 1])
-    up = not (walls[row - 1, col - 1] or walls[row - 1, col] or walls[row - 1, col + 1])
-    down = not (walls[row + 1, col - 1] or walls[row + 1, col] or walls[row + 1, col + 1])
-    x0 = col + (0.0 if left else clearance)
-    x1 = col + 1.0 - (0.0 if right else clearance)
-    y0 = row + (0.0 if up else clearance)
-    y1 = row + 1.0 - (0.0 if down else clearance)
+    # Bitwise: what cannot be foreseen costs more in a branch than in a few operations.
+    up_left, up_right = walls[row - 1, col - 1], walls[row - 1, col + 1]
+    down_left, down_right = walls[row + 1, col - 1], walls[row + 1, col + 1]
+    x0 = col + clearance * (up_left | walls[row, col - 1] | down_left)
+    x1 = col + 1.0 - clearance * (up_right | walls[row, col + 1] | down_right)
+    y0 = row + clearance * (up_left | walls[row - 1, col] | up_right)
+    y1 = row + 1.0 - clearance * (down_left | walls[row + 1, col] | down_right)
     out[0] = np.float32(x0 + (x1 - x0) * draw_uniform(state))
     out[1] = np.float32(y0 + (y1 - y0) * draw_uniform(state))
 
@@ -47,12 +48,19 @@ def _trajectory_is_free(
     bits: NDArray[np.uint64],
     points: Floats,
     count: int,
+    clearance: float,
     lengths: Floats,
     trajectory: NDArray[np.float32],
 ) -> bool:
-    """Say whether no step of an evenly resampled polyline cuts a vertex so far that it hits a wall."""
+    """Say whether no step of an evenly resampled polyline cuts a vertex so far that it hits a wall.
+
+    The polyline keeps `clearance`. A chord of length c under an arc of length h lies within c / 2 of the arc's ends,
+    and within sqrt(h² - c²) / 2 of its other points; so never farther from the arc than h / sqrt(8).
+    """
     horizon = trajectory.shape[0]
     step = lengths[count - 1] / (horizon - 1)
+    if step < _SQRT_8 * (clearance - _ROUNDING):
+        return True
     for i in range(1, count - 1):
         # The step that passes the vertex. One that begins or ends there, but for rounding, cuts nothing.
         k = min(int(lengths[i] / step), horizon - 2)
@@ -106,7 +114,7 @@ def _draw_trip(
         if smooth:
             count = taut(bits, corners, points, count, clearance, scratch)
         resample_evenly(points, count, lengths, trajectory)
-        if _trajectory_is_free(bits, points, count, lengths, trajectory):
+        if _trajectory_is_free(bits, points, count, clearance, lengths, trajectory):
             return True
         if resample_through_vertices(points, count, lengths, trajectory):
             return True
@@ -138,6 +146,7 @@ def make_samples(
     state = np.empty(1, np.uint64)
     pair = np.empty(4, np.int64)
     bits = np.empty((rows, words), np.uint64)
+    halves = as_halves(bits)
     corners = np.empty((rows + 1, words, 3), np.uint64)
     cells = np.empty((rows * cols, 2), np.int32)
     integers = np.empty(_octile_workspace_size(rows, cols), np.int32)
@@ -165,7 +174,7 @@ def make_samples(
             if fresh:
                 open_stream(state, seed, maze, attempt)
                 draw_maze(kind, walls, state, lowest, highest, work)
-                pack_walls(walls, bits)
+                pack_walls(walls, halves)
                 find_corners(bits, corners)
                 if small:
                     pack_free(walls, free)
@@ -173,7 +182,7 @@ def make_samples(
                 open_stream(state, seed, maze, trip * _MAZES + attempt)
             found = _draw_trip(
                 walls, state, _DRAWS if fresh else _DRAWS * _MAZES, min_l1, smooth, clearance, pair, cells,
-                integers, free, bits, corners, points, lengths, scratch, all_ends[b], all_trajectories[b],
+                integers, free, bits, corners, points, lengths, scratch, all_ends[:, b], all_trajectories[b],
             )  # fmt: skip
             if fresh and found:
                 fresh = False

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from anchordiff.kernels._bits import trailing_zeros
 from anchordiff.kernels._jit import kernel
-from anchordiff.kernels._wall_bits import find_corners, grown_line_is_free, pack_walls
+from anchordiff.kernels._wall_bits import as_halves, find_corners, grown_line_is_free, pack_walls
 
 _INSIDE = 1e-6
 _SAME = 1e-10
 _SLACK = 1e-5
+_INTO = 1e-3
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 SCRATCH = 1024
@@ -40,10 +41,10 @@ def _copy_vertex(source: Floats, i: int, target: Floats, k: int) -> None:
 def _collect_inside(
     corners: NDArray[np.uint64], triangle: Floats, sign: float, clearance: float, inside: Floats
 ) -> int:
-    """Write the grown corners in a triangle into `inside` (room, 4); return how many, less than `room`.
+    """Write the grown corners in a triangle around which a path can bend into `inside` (room, 4).
 
     `triangle` holds a, b and c, with c to the left of a–b for a positive `sign`. A corner on an edge counts where
-    its wall is on the inner side.
+    its wall is on the inner side. Returns how many there are, less than `room`.
     """
     ax, ay, bx, by = triangle[0, 0], triangle[0, 1], triangle[1, 0], triangle[1, 1]
     cx, cy = triangle[2, 0], triangle[2, 1]
@@ -58,45 +59,50 @@ def _collect_inside(
     long_slope = (top_x - low_x) / max(top_y - low_y, 1e-9)
     low_slope = (mid_x - low_x) / max(mid_y - low_y, 1e-9)
     top_slope = (top_x - mid_x) / max(top_y - mid_y, 1e-9)
-    reach = clearance + _INSIDE
+    # Normals of a–b and b–c, away from the triangle. What faces b has a normal between them.
+    ux, uy, vx, vy = sign * (by - ay), sign * (ax - bx), sign * (cy - by), sign * (bx - cx)
+    kinds = np.uint64(0)
+    for kind in range(4):
+        wall_x, wall_y = 1.0 - 2.0 * (kind & 1), 1.0 - 2.0 * (kind >> 1)
+        # A path bends around this kind where a normal points away from its wall along both axes.
+        bends = (
+            ((ux * wall_x <= 0.0) & (uy * wall_y <= 0.0))
+            | ((vx * wall_x <= 0.0) & (vy * wall_y <= 0.0))
+            | (((uy * wall_x - ux * wall_y) * sign > 0.0) & ((vx * wall_y - vy * wall_x) * sign > 0.0))
+        )
+        kinds |= np.uint64(bends) << np.uint64(kind)
+    grid_lines, words = corners.shape[0], corners.shape[1]
     count = 0
-    for g in range(max(int(low_y - reach), 1), min(int(top_y + reach) + 2, corners.shape[0] - 1)):
-        y0, y1 = max(g - reach, low_y), min(g + reach, top_y)
-        if y0 > y1:
-            continue
-        long_0, long_1 = low_x + (y0 - low_y) * long_slope, low_x + (y1 - low_y) * long_slope
-        bent_0 = low_x + (y0 - low_y) * low_slope if y0 < mid_y else mid_x + (y0 - mid_y) * top_slope
-        bent_1 = low_x + (y1 - low_y) * low_slope if y1 < mid_y else mid_x + (y1 - mid_y) * top_slope
-        left, right = min(long_0, long_1, bent_0, bent_1), max(long_0, long_1, bent_0, bent_1)
-        if y0 <= mid_y <= y1:
-            left, right = min(left, mid_x), max(right, mid_x)
-        first = max(int(left - reach), 1)
-        last = min(int(right + reach) + 1, 64 * corners.shape[1] - 1)
-        for w in range(first >> 6, (last >> 6) + 1):
-            word = corners[g, w, 0]
-            if w == first >> 6:
-                word &= _ALL << np.uint64(first & 63)
-            if w == last >> 6:
-                word &= _ALL >> np.uint64(63 - (last & 63))
-            while word != 0:
-                bit = np.uint64(trailing_zeros(word))  # type: ignore[call-arg]
-                word &= word - np.uint64(1)
-                wall_y = 1.0 - 2.0 * np.float64((corners[g, w, 1] >> bit) & np.uint64(1))
-                wall_x = 1.0 - 2.0 * np.float64((corners[g, w, 2] >> bit) & np.uint64(1))
-                px, py = 64 * w + np.int64(bit) - wall_x * clearance, g - wall_y * clearance
-                # A point just inside the grown wall tells on which side of an edge the wall is.
-                qx, qy = px + wall_x * _INSIDE, py + wall_y * _INSIDE
-                # Bitwise, and written in any case: no branch for what cannot be foreseen.
-                is_inside = (
-                    (((bx - ax) * (qy - ay) - (by - ay) * (qx - ax)) * sign > 0.0)
-                    & (((cx - bx) * (qy - by) - (cy - by) * (qx - bx)) * sign > 0.0)
-                    & (((ax - cx) * (qy - cy) - (ay - cy) * (qx - cx)) * sign > 0.0)
-                )
-                inside[count, 0] = px
-                inside[count, 1] = py
-                inside[count, 2] = wall_x
-                inside[count, 3] = wall_y
-                count = min(count + is_inside, inside.shape[0] - 1)
+    while kinds != 0:
+        kind = trailing_zeros(kinds)  # type: ignore[call-arg]
+        kinds &= kinds - np.uint64(1)
+        wall_x, wall_y = 1.0 - 2.0 * (kind & 1), 1.0 - 2.0 * (kind >> 1)
+        is_up, is_left = np.uint64(0) - np.uint64(kind >> 1), np.uint64(0) - np.uint64(kind & 1)
+        # A point just inside the grown wall tells on which side of an edge the wall is.
+        shift_x, shift_y = wall_x * (clearance - _INSIDE), wall_y * (clearance - _INSIDE)
+        first_line = max(int(low_y + shift_y) + 1, 1)
+        last_line = min(int(np.ceil(top_y + shift_y)), grid_lines - 1)
+        for g in range(first_line, last_line):
+            y = g - shift_y
+            long_x = low_x + (y - low_y) * long_slope
+            bent_x = low_x + (y - low_y) * low_slope if y < mid_y else mid_x + (y - mid_y) * top_slope
+            # Where there is nothing between, the last comes before the first, and no bit is left.
+            first = min(max(int(min(long_x, bent_x) + shift_x) + 1, 1), 64 * words - 1)
+            last = min(max(int(np.ceil(max(long_x, bent_x) + shift_x)) - 1, 0), 64 * words - 1)
+            for w in range(first >> 6, (last >> 6) + 1):
+                word = corners[g, w, 0] & ~(corners[g, w, 1] ^ is_up) & ~(corners[g, w, 2] ^ is_left)
+                if w == first >> 6:
+                    word &= _ALL << np.uint64(first & 63)
+                if w == last >> 6:
+                    word &= _ALL >> np.uint64(63 - (last & 63))
+                while word != 0:
+                    bit = trailing_zeros(word)
+                    word &= word - np.uint64(1)
+                    inside[count, 0] = 64 * w + bit - wall_x * clearance
+                    inside[count, 1] = g - wall_y * clearance
+                    inside[count, 2] = wall_x
+                    inside[count, 3] = wall_y
+                    count = min(count + 1, inside.shape[0] - 1)
     return count
 
 
@@ -159,7 +165,10 @@ def _pull(
             for k in range(3):
                 _copy_vertex(points, i - 1 + k, triangle, k)
             found = _collect_inside(corners, triangle, sign, clearance, inside)
-            if found > 0:
+            if found == 1:
+                length = 1
+                _copy_vertex(inside, 0, chain, 0)
+            elif found > 1:
                 length = _wrap(inside, found, triangle, sign, chain)
             same = length == 1 and (chain[0, 0] - bx) ** 2 + (chain[0, 1] - by) ** 2 < _SAME
             full = (
@@ -200,6 +209,43 @@ def _walk_on_sight(bits: NDArray[np.uint64], points: Floats, count: int, clearan
 
 
 @kernel()
+def _leaves_into_wall(points: Floats, i: int, j: int) -> bool:
+    """Say whether a straight line from vertex i to vertex j begins inside the wall of vertex i."""
+    along_x, along_y = (
+        (points[j, 0] - points[i, 0]) * points[i, 2],
+        (points[j, 1] - points[i, 1]) * points[i, 3],
+    )
+    enters: bool = min(along_x, along_y) > _INTO * max(along_x, along_y, 1.0)
+    return enters
+
+
+@kernel()
+def _crosses_wall(points: Floats, i: int, j: int, k: int) -> bool:
+    """Say whether a straight line from vertex i to vertex j crosses the diagonal of the wall of vertex k."""
+    wall_x, wall_y = points[k, 2], points[k, 3]
+    ax, ay = points[i, 0] - points[k, 0], points[i, 1] - points[k, 1]
+    bx, by = points[j, 0] - points[k, 0], points[j, 1] - points[k, 1]
+    a_side, b_side = ax * wall_y - ay * wall_x, bx * wall_y - by * wall_x
+    # The crossing is `share / whole` along the diagonal.
+    share, whole = wall_x * (a_side * bx - b_side * ax), a_side - b_side
+    crosses: bool = (
+        (a_side * b_side < 0.0) & (share * whole > _INTO * whole * whole) & (share * whole < whole * whole)
+    )
+    return crosses
+
+
+@kernel()
+def _is_blocked(points: Floats, i: int, j: int) -> bool:
+    """Say at a glance that a straight line from vertex i to vertex j hits a wall of theirs or of their neighbours."""
+    return (
+        _leaves_into_wall(points, i, j)
+        | _leaves_into_wall(points, j, i)
+        | _crosses_wall(points, i, j, i + 1)
+        | _crosses_wall(points, i, j, j - 1)
+    )
+
+
+@kernel()
 def taut(
     bits: NDArray[np.uint64],
     corners: NDArray[np.uint64],
@@ -221,6 +267,8 @@ def taut(
         # Between next neighbours but one there is a corner: the path is taut.
         while i < count - 3:
             for j in range(count - 1, i + 2, -1):
+                if _is_blocked(points, i, j):
+                    continue
                 if grown_line_is_free(
                     bits, points[i, 0], points[i, 1], points[j, 0], points[j, 1], clearance - _SLACK
                 ):
@@ -254,13 +302,14 @@ def trace(cells: NDArray[np.int32], count: int, ends: NDArray[np.floating], poin
     kept = 1
     for i in range(1, count - 1):
         straight = (
-            1 < i < count - 2
-            and cells[i + 1, 0] - cells[i, 0] == cells[i, 0] - cells[i - 1, 0]
-            and cells[i + 1, 1] - cells[i, 1] == cells[i, 1] - cells[i - 1, 1]
+            (i > 1)
+            & (i < count - 2)
+            & (cells[i + 1, 0] + cells[i - 1, 0] == 2 * cells[i, 0])
+            & (cells[i + 1, 1] + cells[i - 1, 1] == 2 * cells[i, 1])
         )
-        if not straight:
-            _put(points, kept, cells[i, 1] + 0.5, cells[i, 0] + 0.5)
-            kept += 1
+        # Written in any case: no branch for what cannot be foreseen.
+        _put(points, kept, cells[i, 1] + 0.5, cells[i, 0] + 0.5)
+        kept += not straight
     _put(points, kept, ends[1, 0], ends[1, 1])
     return kept + 1
 
@@ -271,7 +320,7 @@ def pull_clear_parts(walls: NDArray[np.bool_], points: Floats, clearance: float,
     rows = walls.shape[0]
     bits = np.empty((rows, words), np.uint64)
     corners = np.empty((rows + 1, words, 3), np.uint64)
-    pack_walls(walls, bits)
+    pack_walls(walls, as_halves(bits))
     find_corners(bits, corners)
     scratch = np.empty((SCRATCH, 4), np.float64)
     count = points.shape[0]

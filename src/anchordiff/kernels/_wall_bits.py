@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anchordiff.kernels._jit import kernel
-from anchordiff.kernels._pack import pack_row
+from anchordiff.kernels._pack import pack_rows
 
 _ONE = np.uint64(1)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -22,19 +22,19 @@ def num_words(cols: int) -> int:
 
 
 @kernel()
-def pack_walls(walls: NDArray[np.bool_], bits: NDArray[np.uint64]) -> None:
-    """Write the rows of `walls` into `bits`."""
+def pack_walls(walls: NDArray[np.bool_], halves: NDArray[np.uint32]) -> None:
+    """Write the rows of `walls` into `bits`, of which `halves` is a view (see `as_halves`)."""
     rows, cols = walls.shape
-    for i in range(rows):
-        for w in range(bits.shape[1]):
-            word = _ALL
-            if 64 * w < cols:
-                word = np.uint64(pack_row(walls, i, 64 * w)) | (_ALL << np.uint64(32))
-            if 64 * w + 32 < cols:
-                word &= (np.uint64(pack_row(walls, i, 64 * w + 32)) << np.uint64(32)) | (
-                    _ALL >> np.uint64(32)
-                )
-            bits[i, w] = word
+    for place in range(halves.shape[0]):
+        halves[place] = 0xFFFFFFFF
+    for first in range(0, cols, 32):
+        pack_rows(walls, first, halves, first // 32, halves.shape[0] // rows)
+
+
+@kernel()
+def as_halves(bits: NDArray[np.uint64]) -> NDArray[np.uint32]:
+    """View words as their halves, the lower one first."""
+    return bits.reshape(bits.size).view(np.uint32)
 
 
 @kernel()

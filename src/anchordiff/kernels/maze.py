@@ -151,7 +151,7 @@ def check_index(seed: int, index: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return `index` as contiguous int64, or say what is wrong with it or with `seed`."""
     if not 0 <= seed < 2**63:
         raise ValueError(f"seed must be between 0 and 2**63 - 1, found {seed}")
-    if not isinstance(index, np.ndarray) or index.ndim != 1 or not np.issubdtype(index.dtype, np.integer):
+    if not isinstance(index, np.ndarray) or index.ndim != 1 or index.dtype.kind not in "iu":
         found = f"{index.dtype} {index.shape}" if isinstance(index, np.ndarray) else type(index).__name__
         raise ValueError(f"index must be an integer array (batch,), found {found}")
     if len(index) and index.min() < 0:

@@ -103,7 +103,7 @@ def particle_samples(
         raise ValueError(f"pairs must be at least 1, found {pairs}")
     batch = len(index)
     walls = np.empty((batch, rows, cols), np.bool_)
-    ends = np.empty((batch, 2, 2), np.float32)
+    ends = np.empty((2, batch, 2), np.float32)
     trajectory = np.empty((batch, horizon, 2), np.float32)
 
     def make(part: slice) -> None:
@@ -119,7 +119,7 @@ def particle_samples(
             float(clearance),
             num_words(cols),
             walls[part],
-            ends[part],
+            ends[:, part],
             trajectory[part],
         )
         if made < len(index[part]):
@@ -132,13 +132,13 @@ def particle_samples(
         with ThreadPoolExecutor(len(parts)) as pool:
             for _ in pool.map(make, parts):
                 pass
-    start, goal = (np.ascontiguousarray(side) for side in (ends[:, 0], ends[:, 1]))
-    maze = index // pairs
-    fresh = np.append(True, maze[1:] != maze[:-1])[:batch]
-    sdf = signed_distances(walls if fresh.all() else walls[fresh], threads=threads)
-    if len(sdf) < batch:
-        sdf = sdf[np.cumsum(fresh) - 1]
-    return ParticleSamples(walls, sdf, start, goal, trajectory)
+    if pairs == 1 or batch == 0:
+        sdf = signed_distances(walls, threads=threads)
+    else:
+        maze = index // pairs
+        fresh = np.append(True, maze[1:] != maze[:-1])
+        sdf = signed_distances(walls[fresh], threads=threads)[np.cumsum(fresh) - 1]
+    return ParticleSamples(walls, sdf, ends[0], ends[1], trajectory)
 
 
 def _cannot_make(number: int, min_l1: int, horizon: int) -> ValueError:
