@@ -204,14 +204,11 @@ def maze2d_condition(name: str, batch: int) -> MazeCondition:
 
 
 def compiled(pipeline: TwoStagePipeline) -> TwoStagePipeline:
-    """A copy whose encoders and batches are compiled whole, but for the Numba kernel inside."""
+    """A copy whose encoders and batches are compiled whole."""
     pipeline = deepcopy(pipeline)
     for encoder in {pipeline.keypoints.encoder, pipeline.denoiser.encoder}:
-        if encoder.config.value_iteration:
-            planner = encoder.value_iteration
-            planner.forward = torch.compiler.disable(planner.forward)
-        encoder.forward = torch.compile(encoder.forward, dynamic=False)
-    pipeline._batch = torch.compile(pipeline._batch, dynamic=False)
+        encoder.forward = torch.compile(encoder.forward, dynamic=False, fullgraph=True)
+    pipeline._batch = torch.compile(pipeline._batch, dynamic=False, fullgraph=True)
     return pipeline
 
 

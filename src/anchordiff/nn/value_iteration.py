@@ -91,11 +91,23 @@ def fixed_point(
 ) -> Float[Tensor, "batch sources rows cols"]:
     """Value iteration until nothing changes: by a compiled kernel on a CPU.
 
+    It is an operator of its own to torch, since `torch.compile` could follow neither the kernel nor the looks.
+
     Args:
         distance: upper bounds to start from.
         costs: positive step costs.
         check_every: sweeps between two looks at whether anything changed; a look makes a GPU wait.
     """
+    settled: Tensor = _fixed_point(distance, costs, check_every)
+    return settled
+
+
+@torch.library.custom_op(
+    "anchordiff::fixed_point",
+    mutates_args=(),
+    schema="(Tensor distance, Tensor costs, int check_every) -> Tensor",
+)
+def _fixed_point(distance: Tensor, costs: Tensor, check_every: int) -> Tensor:
     if distance.device.type == "cpu":
         return torch.from_numpy(settle(distance.contiguous().numpy(), costs.contiguous().numpy()))
     for _ in range(-(-distance[0, 0].numel() // check_every)):
@@ -105,3 +117,8 @@ def fixed_point(
         if torch.equal(before, distance):
             break
     return distance
+
+
+@_fixed_point.register_fake
+def _(distance: Tensor, costs: Tensor, check_every: int) -> Tensor:
+    return torch.empty_like(distance, memory_format=torch.contiguous_format)

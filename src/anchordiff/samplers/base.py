@@ -152,7 +152,7 @@ class Sampler(ABC):
         if generator is not None and noise is not None:
             raise ValueError("generator and noise must not be given together, found both")
         times = time_grid(self.steps, self.spacing)
-        moves = _moves(times, schedule)
+        moves = _moves(self.steps, self.spacing, schedule)
         # Half precision could not tell neighbouring times apart.
         dtype = torch.promote_types(x_1.dtype, torch.float32)
         on_device = times.to(device=x_1.device, dtype=dtype)
@@ -190,16 +190,25 @@ class Sampler(ABC):
         """Return x_s from x_t and the estimate x_0; never called for the last move, so sigma_s > 0."""
 
 
-def _moves(times: Tensor, schedule: Schedule) -> list[Step]:
-    alphas, sigmas = torch.stack(schedule(times)).tolist()
+def _moves(steps: int, spacing: Spacing, schedule: Schedule) -> list[Step]:
+    alphas, sigmas = _coefficients(steps, spacing, schedule)
     if abs(alphas[-1] - 1.0) > 1e-6 or abs(sigmas[-1]) > 1e-6:
         raise ValueError(
             f"schedule must give alpha 1 and sigma 0 at t = 0, found {alphas[-1]} and {sigmas[-1]}"
         )
     return [
         Step(index=i, alpha_t=alphas[i], sigma_t=sigmas[i], alpha_s=alphas[i + 1], sigma_s=sigmas[i + 1])
-        for i in range(len(alphas) - 1)
+        for i in range(steps)
     ]
+
+
+# Numbers, for which torch.compile would have to leave its graph.
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _coefficients(
+    steps: int, spacing: Spacing, schedule: Schedule
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    alphas, sigmas = schedule(time_grid(steps, spacing))
+    return tuple(alphas.tolist()), tuple(sigmas.tolist())
 
 
 def _no_noise(step: int, like: Tensor) -> Tensor:
