@@ -8,9 +8,10 @@ from anchordiff.kernels._bit_search import bit_steps, bit_workspace_size, pack_f
 from anchordiff.kernels._draw_maze import draw_maze, draw_pair
 from anchordiff.kernels._flood import SIDE
 from anchordiff.kernels._jit import kernel
+from anchordiff.kernels._pull import SCRATCH
 from anchordiff.kernels._random import draw_uniform, open_stream
 from anchordiff.kernels._resample import resample_evenly, resample_through_vertices
-from anchordiff.kernels._taut import SCRATCH, taut, trace
+from anchordiff.kernels._taut import taut, trace
 from anchordiff.kernels._wall_bits import as_halves, find_corners, grown_line_is_free, pack_walls
 
 Walls = NDArray[np.bool_]
