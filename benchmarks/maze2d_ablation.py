@@ -13,6 +13,7 @@ All episodes share the noise of `--seed`, so the errors are of the episodes' dra
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,11 +66,7 @@ class Options:
 
 def make_variations(options: Options, maze: PointMaze, planner: PointMazePlanner) -> Variations:
     """The default planner and all that differs from it in one thing, under their followers."""
-    walls = find_walls(maze)
-    follows: dict[str, Follow] = {
-        PD: pd,
-        TRACKER: lambda path, state: PathTracker(path, state, walls=walls),
-    }
+    follows: dict[str, Follow] = {PD: pd, TRACKER: partial(PathTracker, walls=find_walls(maze))}
 
     def row(
         name: str,

@@ -4,6 +4,7 @@ Writes a JSON file and a table for each maze and task to docs/results/maze2d.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import get_args
@@ -20,14 +21,13 @@ OUT = Path(__file__).parent.parent / "docs" / "results" / "maze2d"
 
 def agents(maze: PointMaze) -> list[object]:
     """The reference rows, and the shortest path under the tracker as planners are run with it."""
-    walls = find_walls(maze)
     planner = shortest_planner(maze, horizon=PACE[maze.name])
     rows = [
         Planned(name="shortest path, tracker", planner=planner, follow=PathTracker),
         Planned(
             name="shortest path, tracker that sees walls",
             planner=planner,
-            follow=lambda path, state: PathTracker(path, state, walls=walls),
+            follow=partial(PathTracker, walls=find_walls(maze)),
         ),
     ]
     *first, last = reference_agents(maze)

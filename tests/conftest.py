@@ -69,6 +69,23 @@ def mazes() -> Callable[..., Any]:
     return make
 
 
+@pytest.fixture(scope="module")
+def recorded_umaze(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The id of a set that `anchordiff data pointmaze` made, where Minari and the cache look for the module's while.
+
+    It has enough episodes for a held-out block.
+    """
+    from anchordiff.data.pointmaze import GenerationConfig, generate
+
+    base = tmp_path_factory.mktemp("pointmaze")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINARI_DATASETS_PATH", str(base / "minari"))
+        patch.setenv("XDG_CACHE_HOME", str(base / "cache"))
+        config = GenerationConfig(maze="umaze", steps=3000, flavour="qiter")
+        generate(config, progress=False)
+        yield config.dataset_id
+
+
 @pytest.fixture(scope="session")
 def roughen() -> Callable[..., Any]:
     """Add noise to all weights of a network: heads start at zero, where little can be seen to go wrong."""

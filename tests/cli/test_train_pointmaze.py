@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ import torch
 from safetensors.torch import load_file
 
 from anchordiff.cli import main
-from anchordiff.data.pointmaze import GenerationConfig, generate
 from anchordiff.training import read_log
 
 ID = "anchordiff/pointmaze/umaze-qiter-v0"
@@ -22,15 +20,7 @@ SMALL = shlex.split(
 RECORDED = ["--dataset", "pointmaze", "--pointmaze.datasets", ID, "--pointmaze.lengths", "16", "40"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Where Minari and the cache look, with enough episodes for a held-out block."""
-    base = tmp_path_factory.mktemp("pointmaze")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MINARI_DATASETS_PATH", str(base / "minari"))
-        patch.setenv("XDG_CACHE_HOME", str(base / "cache"))
-        generate(GenerationConfig(maze="umaze", steps=3000, flavour="qiter"), progress=False)
-        yield
+pytestmark = pytest.mark.usefixtures("recorded_umaze")
 
 
 def train(stage: str, out: Path, *flags: str, steps: int = 3) -> int:

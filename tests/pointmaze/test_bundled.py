@@ -1,5 +1,6 @@
 """The bundled weights `pointmaze`: what they are, and that they plan and reach goals."""
 
+from functools import partial
 from importlib.resources import files
 
 import numpy as np
@@ -42,10 +43,8 @@ def test_plans_keep_clear_of_the_walls_and_join_the_ends_at_an_even_pace(pipelin
 def test_the_tracker_reaches_every_goal_with_its_plans(pipeline):
     maze = POINT_MAZES["umaze"]
     planner = PointMazePlanner(pipeline=pipeline, maze=maze, horizon=128, candidates=4)
-    walls = find_walls(maze)
-    agent = Planned(
-        name="tracker", planner=planner, follow=lambda path, state: PathTracker(path, state, walls=walls)
-    )
+    follow = partial(PathTracker, walls=find_walls(maze))
+    agent = Planned(name="tracker", planner=planner, follow=follow)
     figures = evaluate_maze2d([agent], maze="umaze", task="single", episodes=6).summaries["tracker"]
     assert figures["success"] == 1.0
     assert figures["score"] > 140

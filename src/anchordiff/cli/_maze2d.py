@@ -1,6 +1,7 @@
 """`anchordiff evaluate --suite maze2d`: a pipeline in closed loop, in MuJoCo."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,14 +30,13 @@ def planning_agents(
         PointMazePlanner(pipeline=pipeline, maze=maze, horizon=horizon, candidates=count, seed=seed)
         for count in (1, candidates)
     )
-    walls = find_walls(maze)
     return [
         Planned(name="one sample, Diffuser's PD", planner=single),
         Planned(name=f"plan of {candidates}, Diffuser's PD", planner=several),
         Planned(
             name=f"plan of {candidates}, tracker",
             planner=several,
-            follow=lambda path, state: PathTracker(path, state, walls=walls),
+            follow=partial(PathTracker, walls=find_walls(maze)),
         ),
     ]
 

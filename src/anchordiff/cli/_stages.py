@@ -39,6 +39,11 @@ def pick_device(name: str | None) -> torch.device:
     return device
 
 
+def default_pipeline(*, d4rl: bool) -> str:
+    """The bundled pipeline for D4RL's mazes, or for any others."""
+    return "pointmaze" if d4rl else "particle-maze"
+
+
 def load_pipeline(source: str, device: torch.device) -> TwoStagePipeline:
     """A pipeline by bundled name, folder or Hub id, on a device."""
     return TwoStagePipeline.from_pretrained(source).to(device)

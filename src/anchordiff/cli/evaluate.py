@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from anchordiff.cli._stages import load_full_sequence, load_pipeline, pick_device
+from anchordiff.cli._stages import default_pipeline, load_full_sequence, load_pipeline, pick_device
 from anchordiff.evaluation import Evaluation, collision_rate, evaluate, find_suite
 from anchordiff.hub.folders import write_json, write_whole
 from anchordiff.plots import Case, draw_cases, save_figure
@@ -68,7 +68,7 @@ class Evaluate:
         if self.threads is not None:
             torch.set_num_threads(self.threads)
         device = pick_device(self.device)
-        source = self.pipeline or ("pointmaze" if self.suite == "maze2d" else "particle-maze")
+        source = self.pipeline or default_pipeline(d4rl=self.suite == "maze2d")
         if self.maze is not None and self.task is not None:
             from anchordiff.cli._maze2d import run_maze2d
 

@@ -13,7 +13,7 @@ from anchordiff.cli._cells import InCells
 from anchordiff.cli._mazes import Task, held_out_task, read_task
 from anchordiff.cli._metres import InMetres
 from anchordiff.cli._output import show_table, write_arrays, write_settings
-from anchordiff.cli._stages import load_pipeline, pick_device
+from anchordiff.cli._stages import default_pipeline, load_pipeline, pick_device
 from anchordiff.evaluation.maze2d.references import PACE
 from anchordiff.hub.folders import write_json
 from anchordiff.pipeline import Plan, TwoStagePipeline
@@ -65,7 +65,7 @@ class Generate:
         """Plan, draw, write, and print a short table."""
         if self.maze is None and (self.start is not None or self.goal is not None):
             raise ValueError("--start and --goal need a maze of your own, found no --maze")
-        source = self.pipeline or ("pointmaze" if self.maze in POINT_MAZES else "particle-maze")
+        source = self.pipeline or default_pipeline(d4rl=self.maze in POINT_MAZES)
         scene = self._scene(load_pipeline(source, pick_device(self.device)))
         # So that no set-up is in the time below; of the same size, since few candidates take another way.
         scene.plan(steps=1)

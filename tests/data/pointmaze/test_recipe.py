@@ -1,7 +1,6 @@
 """The recipe for training on recorded data, on a small data set."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +12,6 @@ from anchordiff.data.pointmaze import (
     PointMazeRecipe,
     Recording,
     find_windows,
-    generate,
     held_out_episodes,
     read_minari,
 )
@@ -25,15 +23,7 @@ ID = "anchordiff/pointmaze/umaze-qiter-v0"
 RECIPE = PointMazeRecipe(datasets=(ID,), lengths=(16, 40, 90), count=3)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def folder(tmp_path_factory) -> Iterator[None]:
-    """What `anchordiff data pointmaze` makes, where Minari and the cache look: enough episodes for a held-out block."""
-    base = tmp_path_factory.mktemp("recipe")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MINARI_DATASETS_PATH", str(base / "minari"))
-        patch.setenv("XDG_CACHE_HOME", str(base / "cache"))
-        generate(GenerationConfig(maze="umaze", steps=3000, flavour="qiter"), progress=False)
-        yield
+pytestmark = pytest.mark.usefixtures("recorded_umaze")
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_up import MAZES, recordings
+from made_up import MAZES, recordings, walk
 
 from anchordiff.data.pointmaze import (
     Measures,
-    Recording,
     ShortestBetween,
     WindowFilter,
     Windows,
@@ -30,16 +29,8 @@ def lattice_walks(draw):
     rows = draw(st.integers(12, 60))
     moves = np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]])[random.integers(0, 5, rows)]
     size = 4 * np.array([MAZE.cols, MAZE.rows])
-    walk = np.abs((random.integers(0, size) + moves.cumsum(axis=0) + size) % (2 * size) - size) % size
-    world = MAZE.to_world((walk + 0.5) / 4)
-    return Recording(
-        maze=MAZE,
-        observations=np.concatenate([world, np.zeros((rows, 2))], axis=1).astype(np.float32),
-        actions=np.zeros((rows, 2), np.float32),
-        goals=world.astype(np.float32),
-        episode_starts=np.array([0], np.int64),
-        episode_ends=np.array([rows - 1], np.int64),
-    )
+    folded = np.abs((random.integers(0, size) + moves.cumsum(axis=0) + size) % (2 * size) - size) % size
+    return walk(MAZE, (folded + 0.5) / 4)
 
 
 def measure(recording, lengths, *, stride=1):
@@ -101,15 +92,7 @@ def test_laws_of_what_is_kept(recording, lengths, count, places):
 
 def test_of_equal_lengths_the_first_are_kept():
     rows = 40
-    world = MAZE.to_world(np.tile([[1.25, 1.5], [1.75, 1.5]], (rows // 2, 1)))
-    recording = Recording(
-        maze=MAZE,
-        observations=np.concatenate([world, np.zeros((rows, 2))], axis=1).astype(np.float32),
-        actions=np.zeros((rows, 2), np.float32),
-        goals=world.astype(np.float32),
-        episode_starts=np.array([0], np.int64),
-        episode_ends=np.array([rows - 1], np.int64),
-    )
+    recording = walk(MAZE, np.tile([[1.25, 1.5], [1.75, 1.5]], (rows // 2, 1)))
     measures = measure(recording, (3, 1))
     kept = measures.windows.where(ShortestBetween(count=2).keeps(measures))
     # There and back again are two pairs; steps of one row are the shorter ones.

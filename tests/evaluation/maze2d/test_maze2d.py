@@ -1,5 +1,6 @@
 import json
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
@@ -146,7 +147,7 @@ def test_episodes_are_the_same_to_the_bit(umaze):
     tracked = Planned(
         name="tracked",
         planner=planner,
-        follow=lambda path, state: PathTracker(path, state, walls=walls),
+        follow=partial(PathTracker, walls=walls),
         replan_every=40,
     )
     for agent in (Random(), Waypoints(), tracked):
