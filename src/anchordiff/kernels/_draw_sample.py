@@ -176,7 +176,8 @@ def make_samples(
                 open_stream(state, seed, maze, attempt)
                 draw_maze(kind, walls, state, lowest, highest, work)
                 pack_walls(walls, halves)
-                find_corners(bits, corners)
+                if smooth:
+                    find_corners(bits, corners)
                 if small:
                     pack_free(walls, free)
             else:
