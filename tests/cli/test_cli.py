@@ -199,11 +199,19 @@ def test_evaluate_prints_the_table_and_writes_the_files(runs, tmp_path, capsys):
     words = ["--pipeline", runs / "pipe", "--suite", "rooms-21", "--size", "3", "--candidates", "2"]
     succeed("evaluate", *words, "--timed", "1", "--device", "cpu", "--out", tmp_path)
     table = capsys.readouterr().out
-    for name in ("straight line", "coarse", "one sample", "plan, 2 candidates", "true keypoints", "full-seq"):
+    for name in (
+        "straight line",
+        "coarse",
+        "one sample",
+        "plan, 2 candidates",
+        "true keypoints",
+        "2 steps",
+        "16 steps",
+    ):
         assert name in table
     assert (tmp_path / "table.md").read_text().strip() in table
     result = json.loads((tmp_path / "evaluation.json").read_text())
-    assert (result["suite"], result["mazes"], len(result["methods"])) == ("rooms-21", 3, 6)
+    assert (result["suite"], result["mazes"], len(result["methods"])) == ("rooms-21", 3, 7)
     assert (tmp_path / "failures.png").stat().st_size > 1000
 
 

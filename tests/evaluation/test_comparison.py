@@ -11,6 +11,7 @@ from anchordiff.keypoints import KeypointDiffusion, KeypointDiffusionConfig
 from anchordiff.nn.maze_encoder import MazeEncoderConfig
 from anchordiff.nn.transformer import TransformerConfig
 from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
+from anchordiff.samplers import FlowSampler
 
 SUITE = SUITES["particle-21"]
 BODY = TransformerConfig(width=16, depth=1, heads=2)
@@ -58,7 +59,8 @@ def test_all_methods_run_on_the_same_mazes(evaluation):
         "pipeline, one sample",
         "plan, 3 candidates",
         "true keypoints + stage 2",
-        "full-sequence diffusion",
+        "full-sequence diffusion, 2 steps",
+        "full-sequence diffusion, 16 steps",
     ]
     condition = SUITE.load(range(7), horizon=16).condition
     for result in evaluation.results:
@@ -153,4 +155,4 @@ def test_bad_numbers_are_refused(pipeline):
     with pytest.raises(ValueError, match="batch_size"):
         run_methods([StraightLine(horizon=8)], SUITE, batch_size=0)
     with pytest.raises(ValueError, match="anchor at each of its 16 steps, found 4"):
-        FullSequence(model=stage_1(4), pipeline=pipeline)
+        FullSequence(model=stage_1(4), sampler=FlowSampler(2))

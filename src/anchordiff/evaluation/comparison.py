@@ -27,6 +27,9 @@ from anchordiff.evaluation.results import Evaluation, MethodResult
 from anchordiff.evaluation.suites import Suite
 from anchordiff.keypoints import KeypointDiffusion
 from anchordiff.pipeline import TwoStagePipeline
+from anchordiff.pipeline.config import make_sampler
+
+_MANY_STEPS = 16  # of full-sequence diffusion, which gets better with more
 
 
 def evaluate(
@@ -44,7 +47,8 @@ def evaluate(
     """Compare a pipeline with its parts and baselines, on the same mazes in one run.
 
     The methods: a straight line; stage 1 and interpolation; the pipeline with one sample; its plan; the
-    expert's keypoints and stage 2; and full-sequence diffusion where its model is given.
+    expert's keypoints and stage 2; and, where its model is given, full-sequence diffusion, in as many sampler steps
+    as the pipeline and in more.
 
     Args:
         pipeline: what is evaluated.
@@ -68,7 +72,10 @@ def evaluate(
         TrueKeypoints(pipeline=pipeline),
     ]
     if full_sequence is not None:
-        methods.append(FullSequence(model=full_sequence, pipeline=pipeline))
+        config = pipeline.config
+        for steps in sorted({config.steps, _MANY_STEPS}):
+            sampler = make_sampler(config.sampler, steps, config.spacing)
+            methods.append(FullSequence(model=full_sequence, sampler=sampler))
     evaluation = run_methods(
         methods,
         suite,

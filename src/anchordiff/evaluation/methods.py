@@ -13,8 +13,8 @@ from anchordiff.data import ParticleBatch
 from anchordiff.keypoints import KeypointDiffusion
 from anchordiff.masks import Even
 from anchordiff.pipeline import TwoStagePipeline
-from anchordiff.pipeline.config import make_sampler
 from anchordiff.pipeline.refine import clamp_states, fill_in, refine
+from anchordiff.samplers import Sampler
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,12 +139,16 @@ class FullSequence:
 
     Attributes:
         model: trained with `num_keypoints` equal to its `horizon`.
-        pipeline: whose sampler and number of sampler steps are used.
+        sampler: what draws from it.
     """
 
     model: KeypointDiffusion
-    pipeline: TwoStagePipeline
-    name: str = "full-sequence diffusion"
+    sampler: Sampler
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return f"full-sequence diffusion, {self.sampler.steps} steps"
 
     def __post_init__(self) -> None:
         config = self.model.config
@@ -157,9 +161,8 @@ class FullSequence:
     @torch.inference_mode()
     def __call__(self, batch: ParticleBatch, generator: torch.Generator) -> Attempt:
         """Sample."""
-        horizon, config = self.model.config.horizon, self.pipeline.config
+        horizon = self.model.config.horizon
         index = torch.arange(horizon, device=batch.device).expand(len(batch), -1)
-        sampler = make_sampler(config.sampler, config.steps, config.spacing)
         anchors = AnchorSet(index, horizon)
-        trajectory = self.model.sample(batch.condition, anchors, sampler=sampler, generator=generator)
+        trajectory = self.model.sample(batch.condition, anchors, sampler=self.sampler, generator=generator)
         return Attempt(trajectory=trajectory)
