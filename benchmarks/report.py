@@ -96,7 +96,10 @@ def training_table(content: Mapping[str, Any]) -> str:
 
 def suites_table(results: Path) -> str:
     """Success on each suite that was evaluated."""
-    lines = ["| suite | pipeline, one sample | plan | full-sequence diffusion |", "|---|---|---|---|"]
+    lines = [
+        "| suite | pipeline, one sample | plan | full-sequence diffusion, 16 steps |",
+        "|---|---|---|---|",
+    ]
     for path in sorted(results.glob("*/evaluation.json")):
         content = json.loads(path.read_text("utf-8"))
         success = {name: f"{figures['success']:.1%}" for name, figures in content["methods"].items()}
