@@ -48,11 +48,9 @@ from anchordiff.conditions import MazeCondition
 from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset
 from anchordiff.evaluation.maze2d import load_starts
 from anchordiff.evaluation.maze2d.references import PACE
-from anchordiff.nn import transformer
 from anchordiff.pointmaze.mazes import GRID
 
 Mode = Literal["eager", "compiled"]
-FEW = transformer._FEW
 ASKED = {"DDPM": 100.0, "DDIM": 10.0}
 
 
@@ -115,8 +113,6 @@ class Bench:
         if mode == "compiled":
             torch.compiler.reset()
             pipeline, network = compiled(pipeline), torch.compile(network, dynamic=False)
-        # Compiled blocks take the place of the kernel for few tokens.
-        transformer._FEW = 0 if mode == "compiled" else FEW
         condition, horizon = job.condition.to(self.device), job.horizon
         dim = pipeline.keypoints.config.dim
         ends = [end.repeat(1, dim // 2) / 20 - 0.5 for end in (condition.start, condition.goal)]

@@ -33,9 +33,9 @@ def plans():
 
 expected = plans()
 whole = {"backend": "eager", "fullgraph": True, "dynamic": False}
-for encoder in {pipe.keypoints.encoder, pipe.denoiser.encoder}:
-    encoder.forward = torch.compile(encoder.forward, **whole)
-pipe._batch = torch.compile(pipe._batch, **whole)
+pipe.keypoints.encoder.compile(**whole)
+pipe.keypoints.sample = torch.compile(pipe.keypoints.sample, **whole)
+pipe.denoiser.compile(**whole)
 for found, known in zip(plans(), expected, strict=True):
     torch.testing.assert_close(found, known, rtol=0, atol=1e-3)
 """
