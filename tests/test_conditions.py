@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from anchordiff.conditions import MazeCondition
 from anchordiff.kernels.distance import signed_distances
+from anchordiff.maze import Maze
 
 WALLS = np.zeros((2, 4, 5), dtype=bool)
 WALLS[1, 2, 3] = True
@@ -38,10 +39,13 @@ def test_positions_of_any_precision_become_float32():
     assert condition.start.dtype == condition.goal.dtype == torch.float32
 
 
-@given(x=st.floats(0, 5, exclude_max=True, width=32), y=st.floats(0, 4, exclude_max=True, width=32))
-def test_a_point_is_refused_exactly_in_walls(x, y):
-    if int(x) == 3 and int(y) == 2:
-        with pytest.raises(ValueError, match=r"goal\[1\] must be in a free cell, not in a wall"):
+@given(
+    x=st.floats(0, 5, width=32) | st.integers(0, 5).map(float),
+    y=st.floats(0, 4, width=32) | st.integers(0, 4).map(float),
+)
+def test_a_point_is_refused_exactly_where_it_touches_a_wall(x, y):
+    if not Maze(WALLS[1]).is_free(np.array([x, y])):
+        with pytest.raises(ValueError, match=r"goal\[1\] must (be in free cells|lie inside)"):
             MazeCondition.from_arrays(WALLS, START, point(x, y))
     else:
         MazeCondition.from_arrays(WALLS, START, point(x, y))
@@ -53,7 +57,14 @@ BAD_ENDS = [
     (point(-0.01, 1), r"{name}\[1\] must lie inside the maze of 5 x 4 cells \(x, y\), found \(-0.01, 1.00\)"),
     (point(5, 1), r"{name}\[1\] must lie inside the maze"),
     (point(1, 4), r"{name}\[1\] must lie inside the maze"),
-    (point(3.5, 2.5), r"{name}\[1\] must be in a free cell, not in a wall, found \(3.50, 2.50\)"),
+    (
+        point(3.5, 2.5),
+        r"{name}\[1\] must be in free cells, not in a wall or on its edge, found \(3.50, 2.50\)",
+    ),
+    (
+        point(3.0, 2.5),
+        r"{name}\[1\] must be in free cells, not in a wall or on its edge, found \(3.00, 2.50\)",
+    ),
     (START.astype(np.int64), r"{name} must be floating point \(x, y\) in cells, found torch.int64"),
     (START[:1], r"{name} must have the shape \(2, 2\), found \(1, 2\)"),
     (START[0], r"{name} must have the shape \(2, 2\), found \(2,\)"),
@@ -95,9 +106,9 @@ def test_bad_walls_are_refused(walls, message):
 BAD_SDF = [
     (
         torch.zeros(2, 5, 4),
-        r"sdf must be floating point with the shape of walls \(2, 4, 5\), found torch.float32",
+        r"sdf must have the shape of walls \(2, 4, 5\), found \(2, 5, 4\)",
     ),
-    (torch.zeros(2, 4, 5, dtype=torch.int64), "sdf must be floating point"),
+    (torch.zeros(2, 4, 5, dtype=torch.float64), "sdf must be float32.*found torch.float64"),
     (torch.zeros(2, 4, 5, device="meta"), "sdf must be on cpu, where walls is; found meta"),
     (torch.full((2, 4, 5), torch.nan), "sdf must be finite"),
 ]
@@ -109,3 +120,12 @@ def test_bad_distances_are_refused(sdf, message):
     good = MazeCondition.from_arrays(WALLS, START, GOAL)
     with pytest.raises(ValueError, match=message):
         replace(good, sdf=sdf).check()
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_fields_must_be_float32_tensors():
+    good = MazeCondition.from_arrays(WALLS, START, GOAL)
+    with pytest.raises(ValueError, match="start must be float32.*found torch.float64"):
+        replace(good, start=good.start.double()).check()
+    with pytest.raises(ValueError, match="walls must be a tensor.*found ndarray"):
+        replace(good, walls=WALLS)

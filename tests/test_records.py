@@ -11,12 +11,12 @@ from torch import Tensor
 from anchordiff.records import TensorRecord
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Inner(TensorRecord):
     value: Tensor
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Outer(TensorRecord):
     name: str
     inner: Inner
@@ -24,7 +24,7 @@ class Outer(TensorRecord):
     extra: Tensor | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Empty(TensorRecord):
     name: str
 
@@ -103,3 +103,24 @@ def test_records_are_frozen_and_errors_say_what_is_wrong():
     for reader, what in ((len, "length"), (lambda record: record.device, "device")):
         with pytest.raises(TypeError, match=f"Empty holds no tensor, so it has no {what}"):
             reader(Empty(name="n"))
+
+
+def test_a_number_is_no_index_and_records_are_not_iterated():
+    record = make(3)
+    with pytest.raises(TypeError, match=r"index must keep the batch axis: write \[1:1 \+ 1\]"):
+        record[1]
+    with pytest.raises(TypeError, match="index must keep the batch axis"):
+        list(record)
+
+
+def test_records_are_compared_as_objects():
+    record = make(2)
+    assert record in [make(2), record]
+    assert record != make(2)
+
+
+def test_copies_in_a_batch():
+    assert make(2).copies_in(6, "points") == 3
+    for total in (0, 1, 3):
+        with pytest.raises(ValueError, match=f"points must have a multiple of the 2 .* found {total}"):
+            make(2).copies_in(total, "points")

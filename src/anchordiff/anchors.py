@@ -16,7 +16,7 @@ from torch import Tensor
 from anchordiff.records import TensorRecord
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AnchorSet(TensorRecord):
     """A batch of anchor sets with K anchors each.
 

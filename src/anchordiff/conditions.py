@@ -13,7 +13,7 @@ from anchordiff.records import TensorRecord
 ArrayLike = Tensor | np.ndarray
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class MazeCondition(TensorRecord):
     """Go from `start` to `goal` without touching a wall.
 
@@ -29,6 +29,13 @@ class MazeCondition(TensorRecord):
     start: Float[Tensor, "batch 2"]
     goal: Float[Tensor, "batch 2"]
 
+    def __post_init__(self) -> None:
+        for name in ("walls", "sdf", "start", "goal"):
+            if not isinstance(value := getattr(self, name), Tensor):
+                raise ValueError(
+                    f"{name} must be a tensor (MazeCondition.from_arrays takes arrays), found {type(value).__name__}"
+                )
+
     @classmethod
     def from_arrays(cls, walls: ArrayLike, start: ArrayLike, goal: ArrayLike) -> "MazeCondition":
         """Check arrays and compute the signed distance.
@@ -40,7 +47,7 @@ class MazeCondition(TensorRecord):
 
         Raises:
             ValueError: if a shape or dtype is wrong, the tensors sit on different devices, or an end is not
-                finite, outside the maze or inside a wall; the message names the element.
+                finite, outside the maze, inside a wall or on its edge; the message names the element.
         """
         grid, first, last = (torch.as_tensor(array) for array in (walls, start, goal))
         _check_walls(grid)
@@ -52,14 +59,18 @@ class MazeCondition(TensorRecord):
         """Check a condition that was built from tensors directly, by the rules of `from_arrays`.
 
         Raises:
-            ValueError: as `from_arrays`; also if `sdf` does not fit `walls`.
+            ValueError: as `from_arrays`; also if `sdf` does not fit `walls`, or a field is not float32.
         """
         _check_walls(self.walls)
         _check_ends(self.walls, start=self.start, goal=self.goal)
-        if self.sdf.shape != self.walls.shape or not self.sdf.is_floating_point():
+        for name, values in (("sdf", self.sdf), ("start", self.start), ("goal", self.goal)):
+            if values.dtype != torch.float32:
+                raise ValueError(
+                    f"{name} must be float32 (MazeCondition.from_arrays converts), found {values.dtype}"
+                )
+        if self.sdf.shape != self.walls.shape:
             raise ValueError(
-                "sdf must be floating point with the shape of walls "
-                f"{tuple(self.walls.shape)}, found {self.sdf.dtype} of shape {tuple(self.sdf.shape)}"
+                f"sdf must have the shape of walls {tuple(self.walls.shape)}, found {tuple(self.sdf.shape)}"
             )
         if self.sdf.device != self.walls.device:
             raise ValueError(f"sdf must be on {self.walls.device}, where walls is; found {self.sdf.device}")
@@ -84,9 +95,12 @@ def _check_ends(walls: Tensor, **ends: Tensor) -> None:
         if points.device != walls.device:
             raise ValueError(f"{name} must be on {walls.device}, where walls is; found {points.device}")
     x, y = torch.stack(list(ends.values())).unbind(dim=2)
-    inside = (x >= 0) & (x < cols) & (y >= 0) & (y < rows)  # false for NaN
-    col, row = x.long().clamp(0, cols - 1), y.long().clamp(0, rows - 1)
-    blocked = walls[torch.arange(batch, device=walls.device), row, col]
+    inside = (x > 0) & (x < cols) & (y > 0) & (y < rows)  # false for NaN
+    # The cells on both sides of a position: two only where it lies on the line between them.
+    col = torch.stack([x.ceil() - 1, x.floor()]).long().clamp(0, cols - 1)
+    row = torch.stack([y.ceil() - 1, y.floor()]).long().clamp(0, rows - 1)
+    touched = walls[torch.arange(batch, device=walls.device), row[:, None], col]
+    blocked = touched.flatten(0, 1).any(dim=0)
     if bool((inside & ~blocked).all()):
         return
     for number, (name, points) in enumerate(ends.items()):
@@ -94,7 +108,7 @@ def _check_ends(walls: Tensor, **ends: Tensor) -> None:
         _raise_first(
             name, points, ~inside[number], f"must lie inside the maze of {cols} x {rows} cells (x, y)"
         )
-        _raise_first(name, points, blocked[number], "must be in a free cell, not in a wall")
+        _raise_first(name, points, blocked[number], "must be in free cells, not in a wall or on its edge")
 
 
 def _raise_first(name: str, points: Tensor, bad: Tensor, rule: str) -> None:

@@ -44,6 +44,21 @@ def config_to_json(config: object) -> dict[str, Json]:
     return {f.name: _to_json(getattr(config, f.name), f"config.{f.name}") for f in fields(config)}
 
 
+def check_rules(config: object, rules: Mapping[str, tuple[bool, str]]) -> None:
+    """Refuse a config whose attributes break a rule.
+
+    Args:
+        config: with the attributes that `rules` names.
+        rules: for each attribute whether its rule holds, and the rule, as in "be at least 1".
+
+    Raises:
+        ValueError: names the first attribute that breaks its rule, the rule and what was found.
+    """
+    for name, (holds, rule) in rules.items():
+        if not holds:
+            raise ValueError(f"{name} must {rule}, found {getattr(config, name)!r}")
+
+
 def config_from_json(cls: type[Config], data: Mapping[str, object], *, where: str = "config") -> Config:
     """Build a dataclass from what `config_to_json` made of one.
 

@@ -5,6 +5,7 @@ f(x_s, M_s, s, condition) estimates x_0 from x_s; anchor density is the corrupti
 cold diffusion, Bansal et al. 2022).
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,6 +16,7 @@ from torch.nn import functional
 
 from anchordiff.anchors import AnchorSet
 from anchordiff.conditions import MazeCondition
+from anchordiff.configs import check_rules
 from anchordiff.nn.clearance import wall_distance
 from anchordiff.nn.embeddings import ContextEmbedding, fourier_features, fourier_size
 from anchordiff.nn.frame import LineFrame
@@ -38,6 +40,9 @@ class InterpDenoiserConfig:
         scale: cells of one normalised unit.
         transformer: sizes of the transformer over all steps; `causal` for generation in chunks.
         encoder: sizes of the maze encoder.
+
+    Raises:
+        ValueError: if a value is out of its range.
     """
 
     horizon: int = 64
@@ -52,6 +57,16 @@ class InterpDenoiserConfig:
     encoder: MazeEncoderConfig = field(
         default_factory=lambda: MazeEncoderConfig(value_iteration=False, attention_channels=0)
     )
+
+    def __post_init__(self) -> None:
+        rules = {
+            "horizon": (self.horizon >= 2, "be at least 2"),
+            "dim": (self.dim in (2, 4), "be 2 or 4"),
+            "num_levels": (self.num_levels >= 1, "be at least 1"),
+            "num_anchors": (2 <= self.num_anchors <= self.horizon, "lie in 2 ... horizon"),
+            "scale": (0 < self.scale < math.inf, "be positive"),
+        }
+        check_rules(self, rules)
 
 
 class InterpDenoiser(nn.Module):
@@ -149,7 +164,7 @@ class InterpDenoiser(nn.Module):
     ) -> list[Tensor]:
         encoding = condition if isinstance(condition, MazeEncoding) else self.encode(condition)
         batch, horizon, dim = x_s.shape
-        copies = batch // len(encoding)
+        copies = encoding.copies_in(batch, "x_s")
         times = torch.linspace(0.0, 1.0, horizon, device=x_s.device).expand(batch, horizon)
         frame = LineFrame.between(
             encoding.start.repeat_interleave(copies, dim=0),

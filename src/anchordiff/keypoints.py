@@ -9,8 +9,9 @@ with s(τ) the standard deviation of a Brownian bridge: c_skip u_t is the best l
 preconditioning of Karras et al. 2022, with a spread that vanishes at the ends), so the ends are exact by construction.
 """
 
+import math
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -19,6 +20,7 @@ from torch.nn import functional
 
 from anchordiff.anchors import AnchorSet
 from anchordiff.conditions import MazeCondition
+from anchordiff.configs import check_rules
 from anchordiff.nn.embeddings import ContextEmbedding, fourier_features, fourier_size
 from anchordiff.nn.frame import LineFrame
 from anchordiff.nn.maze_encoder import MazeEncoder, MazeEncoderConfig, MazeEncoding
@@ -46,6 +48,9 @@ class KeypointDiffusionConfig:
         scale: cells of one normalised unit, about the standard deviation of the distance to the line.
         transformer: sizes of the transformer over keypoints.
         encoder: sizes of the maze encoder.
+
+    Raises:
+        ValueError: if a value is out of its range.
     """
 
     horizon: int = 64
@@ -56,6 +61,16 @@ class KeypointDiffusionConfig:
     scale: float = 2.0
     transformer: TransformerConfig = field(default_factory=TransformerConfig)
     encoder: MazeEncoderConfig = field(default_factory=MazeEncoderConfig)
+
+    def __post_init__(self) -> None:
+        rules = {
+            "horizon": (self.horizon >= 2, "be at least 2"),
+            "num_keypoints": (2 <= self.num_keypoints <= self.horizon, "lie in 2 ... horizon"),
+            "dim": (self.dim in (2, 4), "be 2 or 4"),
+            "prediction": (self.prediction in get_args(Prediction), f"be one of {get_args(Prediction)}"),
+            "scale": (0 < self.scale < math.inf, "be positive"),
+        }
+        check_rules(self, rules)
 
 
 class KeypointDiffusion(nn.Module):
@@ -94,7 +109,10 @@ class KeypointDiffusion(nn.Module):
             raise ValueError(
                 f"depth must lie in 1 ... {transformer.depth}, the blocks there are, found {depth}"
             )
-        copy = KeypointDiffusion(replace(self.config, transformer=replace(transformer, depth=depth)))
+        # First weights are overwritten, so they must not cost the caller's random state.
+        with torch.random.fork_rng(devices=[]):
+            copy = KeypointDiffusion(replace(self.config, transformer=replace(transformer, depth=depth)))
+        copy.to(next(self.parameters()))
         own = self.state_dict()
         # The norms' modulation is one layer for all blocks, block by block along its rows.
         copy.load_state_dict({name: own[name][: len(value)] for name, value in copy.state_dict().items()})
@@ -206,13 +224,13 @@ class KeypointDiffusion(nn.Module):
         u = sampler(denoise, x_1, self.schedule, project=project, noise=noise, callback=report)
         keypoints = frame.denormalise(u)
         # The frame gives them back up to rounding only.
-        copies = len(anchors) // len(encoding)
+        copies = encoding.copies_in(len(anchors), "anchors")
         keypoints[:, 0, :2] = encoding.start.repeat_interleave(copies, dim=0)
         keypoints[:, -1, :2] = encoding.goal.repeat_interleave(copies, dim=0)
         return keypoints
 
     def _scene(self, encoding: MazeEncoding, anchors: AnchorSet) -> "_Scene":
-        copies = len(anchors) // len(encoding)
+        copies = encoding.copies_in(len(anchors), "anchors")
         start = encoding.start.repeat_interleave(copies, dim=0)
         goal = encoding.goal.repeat_interleave(copies, dim=0)
         times = anchors.times

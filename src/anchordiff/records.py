@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from typing import Any, SupportsIndex, TypeVar
 
 import torch
 from torch import Tensor
@@ -10,16 +10,17 @@ from torch import Tensor
 Record = TypeVar("Record", bound="TensorRecord")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class TensorRecord:
     """Base of the library's batched records: every tensor field has the same leading axis.
 
-    Fields that are not tensors (or nested records) are carried along unchanged.
+    Fields that are not tensors (or nested records) are carried along unchanged. Records are equal when they are the
+    same object, as tensors compare element by element.
 
     Example:
         >>> from dataclasses import dataclass
         >>> import torch
-        >>> @dataclass(frozen=True, kw_only=True)
+        >>> @dataclass(frozen=True, kw_only=True, eq=False)
         ... class Goal(TensorRecord):
         ...     position: torch.Tensor
         >>> len(Goal(position=torch.zeros(3, 2)).repeat(4))
@@ -40,8 +41,28 @@ class TensorRecord:
         raise TypeError(f"{type(self).__name__} holds no tensor, so it has no length")
 
     def __getitem__(self: Record, index: slice | Tensor | Sequence[int]) -> Record:
-        """Select elements of the batch axis by a slice, a mask or a sequence of indices."""
+        """Select elements of the batch axis by a slice, a mask or a sequence of indices.
+
+        Raises:
+            TypeError: for a single number, which would take the batch axis away.
+        """
+        if isinstance(index, SupportsIndex) and not isinstance(index, Tensor):
+            raise TypeError(
+                f"index must keep the batch axis: write [{index}:{index} + 1] instead of [{index}]"
+            )
         return self._map(lambda value: value[index])
+
+    def copies_in(self, total: int, name: str) -> int:
+        """How often each element occurs in a batch of `total`, that of the argument `name`.
+
+        Raises:
+            ValueError: if that is no whole number of at least 1.
+        """
+        if not len(self) or not total or total % len(self):
+            raise ValueError(
+                f"{name} must have a multiple of the {len(self)} conditions as its length, found {total}"
+            )
+        return total // len(self)
 
     @property
     def device(self) -> torch.device:

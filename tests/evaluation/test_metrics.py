@@ -78,7 +78,9 @@ def test_candidates_are_condition_major():
 
 
 def test_a_fraction_of_a_batch_is_refused():
-    with pytest.raises(ValueError, match="found 3 for 2"):
+    with pytest.raises(
+        ValueError, match="trajectory must have a multiple of the 2 conditions as its length, found 3"
+    ):
         is_success(condition(2), line(*AROUND).repeat(3, 1, 1))
 
 

@@ -51,7 +51,7 @@ BAD_CONDITIONS = {
     "integer walls": (lambda c: replace(c, walls=c.walls.int()), "walls must be boolean.*int32"),
     "shape of walls": (lambda c: replace(c, walls=c.walls[0]), "walls must have the shape"),
     "shape of goal": (lambda c: replace(c, goal=c.goal[:2]), r"goal must have the shape \(3, 2\)"),
-    "shape of sdf": (lambda c: replace(c, sdf=c.sdf[:, 1:]), "sdf must be"),
+    "shape of sdf": (lambda c: replace(c, sdf=c.sdf[:, 1:]), "sdf must have the shape of walls"),
     "nothing": (lambda c: c[:0], r"found \(0, 9, 11\)"),
     "other type": (lambda c: {"walls": c.walls}, "condition must be a MazeCondition, found dict"),
     "other device": (lambda c: c.to("meta"), "condition must be on the pipeline's device cpu, found meta"),

@@ -37,7 +37,7 @@ class InCells:
         return self.pipeline.plan(
             self.task.condition.to(device),
             candidates=self.candidates,
-            generator=torch.Generator(device).manual_seed(self.seed),
+            generator=torch.Generator().manual_seed(self.seed),
             horizon=self.horizon,
             steps=steps,
         )

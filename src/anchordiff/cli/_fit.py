@@ -176,7 +176,7 @@ def _stepped(at: Callable[[Slot], ParticleBatch], slot: Slot) -> SteppedBatch:
 
 
 def _device(name: str | None) -> torch.device:
-    """The named device; by default this process's GPU among those of a `torchrun`, or the CPU."""
-    if name is None and torch.cuda.is_available():
+    """The named device; by default and for "cuda" this process's GPU among those of a `torchrun`, or the CPU."""
+    if name == "cuda" or (name is None and torch.cuda.is_available()):
         name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     return pick_device(name)

@@ -64,12 +64,16 @@ def read_task(path: Path, *, start: Position | None, goal: Position | None, hori
     are two cells that lie far apart.
 
     Raises:
-        ValueError: if the text is no maze, an end is in a wall, or no way leads from start to goal.
+        ValueError: if the text is no maze, an end is in a wall or outside, both are the same, or no way leads from
+            start to goal.
     """
     text = path.read_text("utf-8")
     maze = Maze.from_text(text.replace("S", ".").replace("G", "."))
     start = start or _letter(text, "S")
     goal = goal or _letter(text, "G")
+    for name, end in (("start", start), ("goal", goal)):
+        if end is not None:
+            _check_end(maze, name, end)
     if start is None and goal is None:
         start = _farthest(maze, None)
     if start is None:
@@ -81,8 +85,19 @@ def read_task(path: Path, *, start: Position | None, goal: Position | None, hori
     way = maze.shortest_path(start, goal)
     if way is None:
         raise ValueError(f"goal must be reachable from start, found no way from {start} to {goal} in {path}")
+    if start == goal:
+        raise ValueError(f"goal must not be where the start is, found {goal} for both in {path}")
     expert = torch.from_numpy(resample(np.asarray(way, np.float32), horizon))
     return Task(name=path.name, condition=condition, expert=expert)
+
+
+def _check_end(maze: Maze, name: str, end: Position) -> None:
+    rows, cols = maze.walls.shape
+    x, y = end
+    if not (0 <= x < cols and 0 <= y < rows) or maze.walls[int(y), int(x)]:
+        raise ValueError(
+            f"{name} must lie in a free cell of {cols} x {rows} cells (x, y), found ({x:g}, {y:g})"
+        )
 
 
 def _letter(text: str, letter: str) -> Position | None:

@@ -24,7 +24,7 @@ def check_keypoints(model: KeypointDiffusion, batch: ParticleBatch) -> Mapping[s
     truth = batch.trajectory
     size, horizon = truth.shape[:2]
     anchors = AnchorSet.from_mask(Even(model.config.num_keypoints).sample(size, horizon)).to(truth.device)
-    generator = torch.Generator(truth.device).manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     keypoints = model.sample(batch.condition, anchors, generator=generator)
     distance = (keypoints - anchors.gather(truth))[..., :2].norm(dim=-1)
     coarse = fill_in(keypoints, anchors)
@@ -55,7 +55,7 @@ def check_denoiser(
         "success": float(is_success(batch.condition, trajectory).float().mean()),
     }
     if stage is not None:
-        generator = torch.Generator(truth.device).manual_seed(0)
+        generator = torch.Generator().manual_seed(0)
         generated = stage.sample(batch.condition, anchors, generator=generator)
         coarse, trajectory = _restored(model, batch, anchors, generated)
         values |= {

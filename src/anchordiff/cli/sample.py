@@ -11,9 +11,9 @@ from anchordiff.anchors import AnchorSet
 from anchordiff.cli._mazes import held_out_task, read_task
 from anchordiff.cli._output import write_arrays, write_settings
 from anchordiff.cli._stages import TRAINING, load_stage, pick_device
-from anchordiff.interpolation import interpolate
 from anchordiff.keypoints import KeypointDiffusion
 from anchordiff.masks import Even
+from anchordiff.pipeline.refine import fill_in
 from anchordiff.plots import draw_denoising, draw_samples, save_figure
 from anchordiff.samplers import FlowSampler
 
@@ -71,11 +71,11 @@ class SampleKeypoints:
                 task.condition.to(device),
                 anchors,
                 sampler=FlowSampler(self.steps),
-                generator=torch.Generator(device).manual_seed(self.seed),
+                generator=torch.Generator().manual_seed(self.seed),
                 callback=keep,
             ).cpu()
         write_settings(self.out, self)
-        coarse = interpolate(keypoints, anchors.to("cpu"))
+        coarse = fill_in(keypoints, anchors.to("cpu"))
         write_arrays(self.out / "samples.npz", keypoints=keypoints, coarse=coarse, anchors=anchors.index)
         figure = draw_denoising(task.condition, [*states, keypoints[0]], times=[*times, 0.0])
         save_figure(figure, self.out / "denoising.png", dpi=110)

@@ -13,7 +13,7 @@ from anchordiff.kernels.geodesic import distance_fields
 from anchordiff.records import TensorRecord
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ParticleBatch(TensorRecord):
     """Expert trajectories through mazes.
 

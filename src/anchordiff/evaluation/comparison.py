@@ -171,12 +171,12 @@ class _Runner:
     def run(self, method: Method, advance: Callable[[], object]) -> MethodResult:
         parts: list[dict[str, Tensor]] = []
         seconds = 0.0
-        # One generator for all batches: the pipeline's noise then does not depend on their size.
-        generator = torch.Generator(self.device).manual_seed(self.seed)
+        # One generator for all batches, on the CPU: noise then depends neither on their size nor on the device.
+        generator = torch.Generator().manual_seed(self.seed)
         for first in range(0, self.size, self.batch_size):
             batch = self.load(range(first, min(first + self.batch_size, self.size)))
             if first == 0:
-                method(batch[:1], torch.Generator(self.device).manual_seed(0))
+                method(batch, torch.Generator().manual_seed(0))
             attempt, taken = self._time(method, batch, generator)
             seconds += taken
             parts.append(_measure(attempt, batch))
@@ -196,7 +196,7 @@ class _Runner:
         if self.timed == 0:
             return None
         batch = self.load(range(self.timed))
-        generator = torch.Generator(self.device).manual_seed(self.seed)
+        generator = torch.Generator().manual_seed(self.seed)
         return median(self._time(method, batch[i : i + 1], generator)[1] for i in range(self.timed))
 
     def _time(

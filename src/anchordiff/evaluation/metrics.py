@@ -34,7 +34,7 @@ def is_success(
         reach: greatest distance of the trajectory's ends to start and goal, in cells.
     """
     points = trajectory[..., :2]
-    copies = _copies(condition, points)
+    copies = condition.copies_in(len(points), "trajectory")
     start = condition.start.repeat_interleave(copies, dim=0)
     goal = condition.goal.repeat_interleave(copies, dim=0)
     reached = ((points[:, 0] - start).norm(dim=-1) <= reach) & ((points[:, -1] - goal).norm(dim=-1) <= reach)
@@ -54,7 +54,7 @@ def collision_rate(
         trajectory: positions in cells.
         radius: of a disc around each point, in cells.
     """
-    _copies(condition, trajectory)
+    condition.copies_in(len(trajectory), "trajectory")
     hits = points_in_wall(condition.walls.cpu().numpy(), _array(trajectory[..., :2]), radius=radius)
     return torch.from_numpy(hits.mean(axis=1, dtype=np.float32)).to(trajectory.device)
 
@@ -116,15 +116,6 @@ def wilson_interval(successes: int, trials: int, *, z: float = 1.96) -> tuple[fl
     middle = (share + weight / 2) / (1 + weight)
     half = z * (share * (1 - share) / trials + weight / (4 * trials)) ** 0.5 / (1 + weight)
     return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def _copies(condition: MazeCondition, trajectory: Tensor) -> int:
-    if not len(condition) or len(trajectory) % len(condition):
-        raise ValueError(
-            "trajectory must hold a whole number of trajectories for each condition, "
-            f"found {len(trajectory)} for {len(condition)}"
-        )
-    return len(trajectory) // len(condition)
 
 
 def _array(points: Tensor) -> Float[np.ndarray, "..."]:

@@ -62,6 +62,21 @@ def load_model(folder: Path) -> nn.Module:
     return model.eval()
 
 
+def move_files(source: Path, target: Path) -> None:
+    """Move what a folder holds into another one, over older files of the same names.
+
+    A JSON file that names others is away while they are moved, and the outermost one comes last: whoever reads the
+    folder meanwhile, or after a crash, finds a whole old thing, a whole new one, or no thing at all.
+    """
+    files = [path.relative_to(source) for path in source.rglob("*") if path.is_file()]
+    indices = sorted((file for file in files if file.suffix == ".json"), key=lambda file: -len(file.parts))
+    for index in reversed(indices):
+        (target / index).unlink(missing_ok=True)
+    for file in (*(file for file in files if file not in indices), *indices):
+        (target / file).parent.mkdir(parents=True, exist_ok=True)
+        (source / file).replace(target / file)
+
+
 def header(name: str) -> dict[str, str]:
     """What every config.json opens with: the class and the version that wrote it."""
     from anchordiff import __version__

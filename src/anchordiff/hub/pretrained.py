@@ -17,6 +17,7 @@ from anchordiff.hub.folders import (
     class_of,
     header,
     load_model,
+    move_files,
     parse_config,
     read_json,
     save_model,
@@ -47,7 +48,8 @@ def save_pretrained(
 ) -> Path:
     """Write a network or a pipeline into a folder, which is made if needed; other files in it stay.
 
-    Each file is whole or not there; the one that names the others (config.json, model_index.json) comes last.
+    Each file is whole or not there. A save that fails leaves an older one in the folder as it was; one that is killed
+    leaves it, the new one, or a folder that cannot be loaded, but never files of both.
 
     Args:
         thing: a network with a `config`, or a pipeline.
@@ -63,9 +65,17 @@ def save_pretrained(
             hold, weights that are not finite in `dtype`).
     """
     folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".saving-", dir=folder) as scratch:
+        _write(thing, Path(scratch), dtype)
+        move_files(Path(scratch), folder)
+    return folder
+
+
+def _write(thing: nn.Module | Composite, folder: Path, dtype: torch.dtype | None) -> None:
     if isinstance(thing, nn.Module):
         save_model(thing, folder, dtype=dtype)
-        return folder
+        return
     index = header(check_saveable(thing)) | {
         _PIPELINE_CONFIG: config_to_json(thing.config),
         _COMPONENTS: {name: check_saveable(model) for name, model in thing.components.items()},
@@ -73,7 +83,6 @@ def save_pretrained(
     for name, model in thing.components.items():
         save_model(model, folder / name, dtype=dtype)
     write_json(folder / INDEX, index)
-    return folder
 
 
 @overload

@@ -51,12 +51,12 @@ class LineFrame:
         step = goal - start
         line = start[:, None] + tau * step[:, None]
         spread = 2 * (tau * (1 - tau)).clamp(min=0.0).sqrt().expand_as(line)
-        scales = [scale, scale]
+        scales = line.new_full((2,), scale)
         if dim == 4:
             line = torch.cat([line, (step / (horizon - 1))[:, None].expand_as(line)], dim=-1)
             spread = torch.cat([spread, torch.ones_like(spread)], dim=-1)
-            scales += [8 * scale / (horizon - 1)] * 2
-        return cls(line=line, scale=line.new_tensor(scales), spread=spread)
+            scales = torch.cat([scales, line.new_full((2,), 8 * scale / (horizon - 1))])
+        return cls(line=line, scale=scales, spread=spread)
 
     def normalise(self, x: Float[Tensor, "batch steps dim"]) -> Float[Tensor, "batch steps dim"]:
         """From cells to u."""

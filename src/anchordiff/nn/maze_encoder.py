@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anchordiff.conditions import MazeCondition
+from anchordiff.configs import check_rules
 from anchordiff.nn.embeddings import fourier_features, fourier_size
 from anchordiff.nn.value_iteration import FAR, ValueIteration
 from anchordiff.records import TensorRecord
@@ -35,6 +36,9 @@ class MazeEncoderConfig:
         cell_channels: channels of a cell's features.
         attention_channels: channels of keys and values over all heads; 0 leaves attention to cells out.
         attention_heads: heads of the attention to cells.
+
+    Raises:
+        ValueError: if a size is out of its range, or `attention_channels` is no multiple of `attention_heads`.
     """
 
     map_channels: int = 32
@@ -44,13 +48,27 @@ class MazeEncoderConfig:
     attention_channels: int = 64
     attention_heads: int = 4
 
+    def __post_init__(self) -> None:
+        rules = {
+            "map_channels": (self.map_channels >= 1, "be at least 1"),
+            "convolution_blocks": (self.convolution_blocks >= 0, "not be negative"),
+            "cell_channels": (self.cell_channels >= 1, "be at least 1"),
+            "attention_heads": (self.attention_heads >= 1, "be at least 1"),
+        }
+        check_rules(self, rules)
+        if self.attention_channels < 0 or self.attention_channels % self.attention_heads:
+            raise ValueError(
+                f"attention_channels must be a multiple of attention_heads = {self.attention_heads}, or 0, "
+                f"found {self.attention_channels}"
+            )
+
     @property
     def lookup_size(self) -> int:
         """Number of features that `MazeEncoding.lookup` returns."""
         return self.cell_channels + fourier_size(2, octaves=OFFSET_OCTAVES)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class MazeEncoding(TensorRecord):
     """What the networks know of a condition.
 
@@ -153,8 +171,10 @@ class MazeEncoder(nn.Module):
         if self.config.attention_channels:
             both = self.to_keys_values(cells).unflatten(-1, (2, self.config.attention_heads, -1))
             keys, values = both.permute(2, 0, 3, 1, 4).unbind()
+        # The weights' dtype also under autocast, so that an encoding can be used outside it.
+        dtype = self.to_cells.weight.dtype
         return MazeEncoding(
-            cells=cells, keys=keys, values=values, distances=distances,
+            cells=cells.to(dtype), keys=keys.to(dtype), values=values.to(dtype), distances=distances.to(dtype),
             start=condition.start, goal=condition.goal, rows=rows, cols=cols,
         )  # fmt: skip
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from anchordiff.configs import check_rules
 from anchordiff.kernels import refinement
 from anchordiff.nn.attention import CrossAttention, Rotation, SelfAttention
 from anchordiff.nn.frame import LineFrame
@@ -37,6 +38,9 @@ class TransformerConfig:
         causal: tokens see only themselves and earlier ones.
         cross_attention: tokens attend to the maze's cells, where the encoder gives keys.
         activation_checkpointing: recompute activations in the backward pass, for memory.
+
+    Raises:
+        ValueError: if a size is out of its range, or `width` is no multiple of 2 `heads`.
     """
 
     width: int = 128
@@ -46,6 +50,18 @@ class TransformerConfig:
     causal: bool = False
     cross_attention: bool = True
     activation_checkpointing: bool = False
+
+    def __post_init__(self) -> None:
+        rules = {
+            "depth": (self.depth >= 1, "be at least 1"),
+            "heads": (self.heads >= 1, "be at least 1"),
+            "expansion": (self.expansion >= 1, "be at least 1"),
+        }
+        check_rules(self, rules)
+        if self.width < 1 or self.width % (2 * self.heads):
+            raise ValueError(
+                f"width must be a positive multiple of 2 heads = {2 * self.heads}, found {self.width}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +93,9 @@ class _Block(nn.Module):
         channels, heads = attention
         self.to_look = nn.Linear(lookup_size, width)
         self.self_attention = SelfAttention(width, config.heads, causal=config.causal)
-        self.cross_norm = nn.LayerNorm(width)
-        self.cross_attention = (
-            CrossAttention(width, channels, heads) if config.cross_attention and channels else None
-        )
+        crosses = config.cross_attention and channels > 0
+        self.cross_norm = nn.LayerNorm(width) if crosses else None
+        self.cross_attention = CrossAttention(width, channels, heads) if crosses else None
         self.feed_forward = nn.Sequential(
             nn.Linear(width, config.expansion * width),
             nn.GELU(),
@@ -94,7 +109,7 @@ class _Block(nn.Module):
         h = h + self.to_look(look)
         attended = self.self_attention(torch.addcmul(shift_a, _norm(h), scale_a), rotation)
         h = torch.addcmul(h, gate_a, attended)
-        if self.cross_attention is not None:
+        if self.cross_attention is not None and self.cross_norm is not None:
             h = h + self.cross_attention(self.cross_norm(h), encoding.keys, encoding.values)
         return torch.addcmul(h, gate_f, self.feed_forward(torch.addcmul(shift_f, _norm(h), scale_f)))
 
@@ -107,7 +122,7 @@ class _Block(nn.Module):
             look=_layer(self.to_look),
             to_qkv=_layer(self.self_attention.to_qkv),
             to_out=_layer(self.self_attention.to_out),
-            cross_norm=_layer(self.cross_norm),
+            cross_norm=_NO_NORM if self.cross_norm is None else _layer(self.cross_norm),
             cross_q=_NO_LAYER if cross is None else _layer(cross.to_q),
             cross_out=_NO_LAYER if cross is None else _layer(cross.to_out),
             up=_layer(up),
@@ -122,6 +137,7 @@ def _norm(h: Tensor) -> Tensor:
 
 
 _NO_LAYER: Final = (np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
+_NO_NORM: Final = (np.zeros(0, np.float32), np.zeros(0, np.float32))
 
 
 def _array(tensor: Tensor) -> npt.NDArray[np.float32]:
@@ -228,8 +244,8 @@ class RefinementTransformer(nn.Module):
         h = self.to_tokens(tokens)
         modulation = self.modulation(functional.silu(context))
         modulation = modulation.unflatten(-1, (self.config.depth, 6, 1, self.config.width)).transpose(0, 1)
-        # Scales are learned as differences from one.
-        modulation = modulation + modulation.new_tensor([0, 1, 0, 0, 1, 0])[:, None, None]
+        # Scales (the second of each three) are learned as differences from one.
+        modulation[:, :, 1::3] += 1
         if surroundings.compiled is not None:
             return _refine_few(h, estimate, gain, modulation, *surroundings.compiled)
         estimates = []

@@ -10,7 +10,7 @@ from anchordiff.anchors import AnchorSet
 from anchordiff.records import TensorRecord
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Trace(TensorRecord):
     """Stage 1 step by step.
 
@@ -27,7 +27,7 @@ class Trace(TensorRecord):
     times: tuple[float, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Generation(TensorRecord):
     """Generated trajectories, condition-major: the samples of the first condition, then of the second, ….
 

@@ -84,6 +84,7 @@ def check_request(
 
     Raises:
         ValueError: if anything is wrong; the message names the parameter, and the element where there is one.
+        TypeError: if there is no such option.
     """
     if not isinstance(condition, MazeCondition):
         raise ValueError(f"condition must be a MazeCondition, found {type(condition).__name__}")

@@ -121,6 +121,7 @@ class TwoStagePipeline:
 
         Raises:
             ValueError: if the condition or an option is wrong, before any network runs.
+            TypeError: if there is no such option.
         """
         limits = Limits(device=self.device, num_levels=self.denoiser.config.num_levels)
         request = check_request(condition, num_samples, options, config=self.config, limits=limits)
@@ -178,6 +179,7 @@ class TwoStagePipeline:
 
         Raises:
             ValueError: as for `generate`.
+            TypeError: as for `generate`.
         """
         check_integer("candidates", candidates)
         check_clearance(clearance)

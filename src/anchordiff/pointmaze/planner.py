@@ -104,7 +104,7 @@ class PointMazePlanner:
             clearance=self.clearance_in_cells,
             horizon=self.horizon,
             steps=steps,
-            generator=torch.Generator(self.pipeline.device).manual_seed(self.seed),
+            generator=torch.Generator().manual_seed(self.seed),
         )
         return _shortest(plan, condition) if self.clearance is None else plan
 

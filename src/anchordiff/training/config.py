@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from anchordiff.configs import check_rules
+
 Precision = Literal["fp32", "bf16", "fp16"]
 
 
@@ -17,8 +19,8 @@ class TrainConfig:
 
     Attributes:
         steps: optimiser steps of the whole run.
-        batch_size: samples that one optimiser step sees, over all ranks and accumulated parts. The same
-            config therefore means the same run on one process or many.
+        batch_size: samples that one optimiser step sees, over all ranks and accumulated parts. With the same
+            config a step sees the same samples on one process or many; noise is each process's own.
         accumulate: parts that each rank computes one after the other before an optimiser step.
         learning_rate: the highest learning rate.
         warmup_steps: steps of the linear climb.
@@ -70,9 +72,7 @@ class TrainConfig:
             "precision": (self.precision in ("fp32", "bf16", "fp16"), "be 'fp32', 'bf16' or 'fp16'"),
             "seed": (self.seed >= 0, "not be negative"),
         }
-        for name, (holds, rule) in rules.items():
-            if not holds:
-                raise ValueError(f"{name} must {rule}, found {getattr(self, name)!r}")
+        check_rules(self, rules)
         if self.batch_size % self.accumulate:
             raise ValueError(
                 f"batch_size must be a multiple of accumulate, found {self.batch_size} and {self.accumulate}"

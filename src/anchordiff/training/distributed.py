@@ -82,6 +82,8 @@ def joined(device: torch.device) -> Iterator[Ranks]:
     if dist.is_initialized():
         yield Ranks(rank=dist.get_rank(), world=dist.get_world_size())
     elif int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         try:
             yield Ranks(rank=dist.get_rank(), world=dist.get_world_size())

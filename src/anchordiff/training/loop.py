@@ -169,7 +169,8 @@ def _seeded(seed: int, device: torch.device) -> torch.Generator:
     """
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
-        torch.cuda.manual_seed(seed)
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
     return torch.Generator(device).manual_seed(seed)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from anchordiff.anchors import AnchorSet
+from anchordiff.configs import check_rules
 from anchordiff.data import ParticleBatch
 from anchordiff.denoiser import InterpDenoiser
 from anchordiff.interpolation import with_velocity
@@ -33,11 +34,22 @@ class KeypointObjective:
         repeats: noised copies of each trajectory; they share one encoding.
         even_share: share of steps with evenly spaced anchors; the others draw them at random.
         distance_weight: weight of the auxiliary loss on the encoder's distances.
+
+    Raises:
+        ValueError: if a value is out of its range.
     """
 
     repeats: int = 4
     even_share: float = 0.75
     distance_weight: float = 0.1
+
+    def __post_init__(self) -> None:
+        rules = {
+            "repeats": (self.repeats >= 1, "be at least 1"),
+            "even_share": (0 <= self.even_share <= 1, "lie in [0, 1]"),
+            "distance_weight": (self.distance_weight >= 0, "not be negative"),
+        }
+        check_rules(self, rules)
 
     def __call__(
         self, model: KeypointDiffusion, batch: ParticleBatch, generator: torch.Generator
@@ -75,6 +87,9 @@ class DenoiserObjective:
         distance_weight: weight of the auxiliary loss on the encoder's distances, where it has any.
         horizons: of which one is drawn for each step, the trajectories resampled to it, so that the network knows
             other horizons than that of the data; where none is given, that of the data.
+
+    Raises:
+        ValueError: if a value is out of its range.
     """
 
     sparsest_share: float = 0.6
@@ -87,8 +102,17 @@ class DenoiserObjective:
     horizons: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if min(self.horizons, default=2) < 2:
-            raise ValueError(f"horizons must hold numbers of at least 2 steps, found {self.horizons}")
+        rules = {
+            "sparsest_share": (0 <= self.sparsest_share <= 1, "lie in [0, 1]"),
+            "even_share": (0 <= self.even_share <= 1, "lie in [0, 1]"),
+            "keypoint_noise": (self.keypoint_noise >= 0, "not be negative"),
+            "margin": (self.margin >= 0, "not be negative"),
+            "hinge": (self.hinge >= 0, "not be negative"),
+            "step_weight": (self.step_weight >= 0, "not be negative"),
+            "distance_weight": (self.distance_weight >= 0, "not be negative"),
+            "horizons": (min(self.horizons, default=2) >= 2, "hold numbers of at least 2 steps"),
+        }
+        check_rules(self, rules)
 
     def __call__(
         self,

@@ -1,6 +1,7 @@
 """A whole training run in one folder: logs, checkpoints, evaluation, resume."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
@@ -178,6 +179,7 @@ def _open_folder(
     if ranks.rank == 0 and not last.exists():
         write_atomically(record, lambda file: file.write(json.dumps(settings, indent=2).encode() + b"\n"))
         save_checkpoint(last, state)
+    state.saved = last
 
 
 class _Run:
@@ -257,21 +259,31 @@ class _Run:
 
     def _evaluate(self, evaluate: Callable[[int], Mapping[str, float]]) -> None:
         state, options = self.state, self.options
-        self.model.eval()
         began = time.perf_counter()
+        try:
+            values = self._values(evaluate)
+        except BaseException:
+            self._save()  # what the caller's function does must not cost the steps before it
+            raise
+        seconds = time.perf_counter() - began
+        self.log.write(event="evaluation", step=state.step, **values, seconds=seconds)
+        self.board.write("evaluation", state.step, values)
+        value = values[options.best]
+        sign = 1 if options.best_is == "lowest" else -1
+        better = state.best is None or sign * value < sign * state.best
+        if better and not math.isnan(value):
+            state.best = value
+            save_checkpoint(self.last.with_name("best.pt"), state)
+
+    def _values(self, evaluate: Callable[[int], Mapping[str, float]]) -> dict[str, float]:
+        """What the averaged weights are worth."""
+        state, best = self.state, self.options.best
+        self.model.eval()
         with ExitStack() as stack:
             stack.enter_context(torch.no_grad())
             if state.ema is not None:
                 stack.enter_context(state.ema.applied(self.model))
-            values = dict(evaluate(state.step))
-        seconds = time.perf_counter() - began
-        self.log.write(event="evaluation", step=state.step, **values, seconds=seconds)
-        self.board.write("evaluation", state.step, values)
-        if options.best not in values:
-            raise ValueError(
-                f"best must be one of the evaluation's values {sorted(values)}, found {options.best!r}"
-            )
-        sign = 1 if options.best_is == "lowest" else -1
-        if state.best is None or sign * values[options.best] < sign * state.best:
-            state.best = values[options.best]
-            save_checkpoint(self.last.with_name("best.pt"), state)
+            values = {name: float(value) for name, value in evaluate(state.step).items()}
+        if best not in values:
+            raise ValueError(f"best must be one of the evaluation's values {sorted(values)}, found {best!r}")
+        return values

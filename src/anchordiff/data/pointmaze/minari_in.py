@@ -22,7 +22,8 @@ from anchordiff.pointmaze import POINT_MAZES
 
 def default_cache() -> Path:
     """Where recordings are kept: anchordiff/pointmaze in the user's folder of caches."""
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "anchordiff" / "pointmaze"
+    # The rule of XDG: an empty variable is one that is not set.
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "anchordiff" / "pointmaze"
 
 
 def read_minari(
