@@ -44,7 +44,7 @@ class KeypointDiffusionConfig:
         num_keypoints: anchors K that it is trained on.
         dim: 2 for positions, 4 with velocities.
         schedule: noise schedule by name.
-        prediction: what the network's raw output stands for.
+        prediction: what the network's raw output stands for; "eps" needs the schedule "linear_beta".
         scale: cells of one normalised unit, about the standard deviation of the distance to the line.
         transformer: sizes of the transformer over keypoints.
         encoder: sizes of the maze encoder.
@@ -71,6 +71,11 @@ class KeypointDiffusionConfig:
             "scale": (0 < self.scale < math.inf, "be positive"),
         }
         check_rules(self, rules)
+        if self.prediction == "eps" and self.schedule != "linear_beta":
+            raise ValueError(
+                'prediction must be "x0" or "v" with a schedule that ends in pure noise, where noise tells nothing of '
+                f'the data ("eps" needs "linear_beta"), found "eps" with {self.schedule!r}'
+            )
 
 
 class KeypointDiffusion(nn.Module):
@@ -170,7 +175,9 @@ class KeypointDiffusion(nn.Module):
         alpha, sigma = self.schedule(t)
         noise = torch.randn(u.shape, generator=generator, device=u.device, dtype=u.dtype)
         estimates = self._denoise(add_noise(u, noise, alpha, sigma), t, scene)
-        weight = ((alpha**2 + sigma**2) / sigma**2).clamp(max=_MAX_WEIGHT)[:, None, None]
+        # Of a noise prediction, errors grow by sigma / alpha on their way to the data: its weight falls with alpha.
+        signal = alpha**2 if self.config.prediction == "eps" else alpha**2 + sigma**2
+        weight = (signal / sigma**2).clamp(max=_MAX_WEIGHT)[:, None, None]
         total = u.new_zeros(())
         for block, estimate in enumerate(estimates, start=1):
             total = total + block * (weight * (estimate.float() - u).square()).mean()
