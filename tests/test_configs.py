@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from anchordiff.configs import config_from_json, config_to_json
 from anchordiff.denoiser import InterpDenoiserConfig
 from anchordiff.keypoints import KeypointDiffusionConfig
+from anchordiff.nn.maze_encoder import MazeEncoderConfig
+from anchordiff.nn.transformer import TransformerConfig
+from anchordiff.training.objectives import DenoiserObjective, KeypointObjective
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,3 +115,43 @@ def test_what_json_cannot_hold():
         config_to_json(Outer)
     with pytest.raises(ValueError, match="cls must be a dataclass"):
         config_from_json(dict, {})
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("cls", "changes", "message"),
+    [
+        (TransformerConfig, {"width": 30}, "width must be a positive multiple of 2 heads = 8, found 30"),
+        (TransformerConfig, {"heads": 0}, "heads must be at least 1, found 0"),
+        (TransformerConfig, {"depth": 0}, "depth must be at least 1, found 0"),
+        (
+            MazeEncoderConfig,
+            {"attention_channels": 30},
+            "attention_channels must be a multiple of .* = 4, or 0",
+        ),
+        (MazeEncoderConfig, {"map_channels": 0}, "map_channels must be at least 1"),
+        (
+            KeypointDiffusionConfig,
+            {"num_keypoints": 100},
+            r"num_keypoints must lie in 2 ... horizon, found 100",
+        ),
+        (KeypointDiffusionConfig, {"dim": 3}, "dim must be 2 or 4, found 3"),
+        (KeypointDiffusionConfig, {"prediction": "epsilon"}, "prediction must be one of .* found 'epsilon'"),
+        (
+            KeypointDiffusionConfig,
+            {"prediction": "eps"},
+            'prediction must be "x0" or "v" .* with \'rectified\'',
+        ),
+        (KeypointDiffusionConfig, {"schedule": "sigmoid"}, "schedule must be one of .* found 'sigmoid'"),
+        (KeypointDiffusionConfig, {"scale": 0.0}, "scale must be positive, found 0.0"),
+        (InterpDenoiserConfig, {"num_levels": 0}, "num_levels must be at least 1, found 0"),
+        (InterpDenoiserConfig, {"num_anchors": 1}, r"num_anchors must lie in 2 ... horizon, found 1"),
+        (InterpDenoiserConfig, {"growth": "cubic"}, "growth must be one of .* found 'cubic'"),
+        (KeypointObjective, {"distance_weight": -1.0}, "distance_weight must not be negative, found -1.0"),
+        (KeypointObjective, {"even_share": 2.0}, r"even_share must lie in \[0, 1\], found 2.0"),
+        (DenoiserObjective, {"keypoint_noise": -0.1}, "keypoint_noise must not be negative, found -0.1"),
+    ],
+)
+def test_values_out_of_range_are_refused_where_they_are_given(cls, changes, message):
+    with pytest.raises(ValueError, match=message):
+        cls(**changes)

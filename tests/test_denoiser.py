@@ -210,3 +210,19 @@ def test_a_tiny_model_learns_a_handful_of_mazes():
         optimizer.step()
         errors.append(float(terms["error"]))
     assert errors[-1] < 0.03 * errors[0]
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_what_does_not_fit_is_refused(rough, mazes):
+    model, condition = rough(), mazes(2)
+    x_s = path(condition)
+    with pytest.raises(ValueError, match="anchors must be 2 sets over 16 steps as x_s, found 2 over 12"):
+        model(x_s, levels(2), even(2, horizon=12), condition)
+    with pytest.raises(
+        ValueError, match="level must be a tensor with one level for each of 2 elements, found 2"
+    ):
+        model(x_s, 2, even(2), condition)
+    with pytest.raises(
+        ValueError, match="x_s must have a multiple of the 2 conditions as its length, found 3"
+    ):
+        model(x_s[[0, 1, 1]], levels(3), even(3), condition)

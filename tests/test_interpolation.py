@@ -172,3 +172,10 @@ def test_velocities_lead_from_step_to_step(horizon, seed):
 def test_velocities_need_two_steps_of_positions(shape):
     with pytest.raises(ValueError, match="positions must have the shape"):
         with_velocity(torch.zeros(shape))
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("method", ["linear", "hermite"])
+def test_integer_keypoints_are_refused(method):
+    with pytest.raises(ValueError, match=r"keypoints must be floating point, found torch\.int64"):
+        interpolate(torch.tensor([[[0], [9], [12]]]), AnchorSet(torch.tensor([[0, 3, 4]]), 5), method=method)

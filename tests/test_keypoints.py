@@ -70,8 +70,10 @@ def test_without_noise_the_estimate_is_the_state_itself(rough, mazes):
     torch.testing.assert_close(keypoints, z, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("schedule", ["rectified", "cosine"])
-@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize(
+    ("prediction", "schedule"),
+    [("x0", "rectified"), ("x0", "cosine"), ("eps", "linear_beta"), ("v", "rectified"), ("v", "cosine")],
+)
 def test_forward_reads_the_raw_output_as_its_prediction_says(mazes, prediction, schedule):
     model, condition, anchors = build(prediction=prediction, schedule=schedule), mazes(4), even(4)
     raw = torch.tensor([0.7, -0.4])
@@ -154,7 +156,7 @@ SAMPLERS = [None, FlowSampler(2, method="heun"), DDIMSampler(3, eta=1.0), DDPMSa
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda s: type(s).__name__)
 @pytest.mark.parametrize("prediction", PREDICTIONS)
 def test_samples_hold_start_and_goal_bit_by_bit(rough, mazes, prediction, sampler):
-    model, condition = rough(prediction=prediction, schedule="cosine"), mazes(3)
+    model, condition = rough(prediction=prediction, schedule="linear_beta"), mazes(3)
     keypoints = model.sample(condition, even(6), sampler=sampler, generator=seeded())
     assert torch.equal(keypoints[:, 0], condition.start.repeat_interleave(2, dim=0))
     assert torch.equal(keypoints[:, -1], condition.goal.repeat_interleave(2, dim=0))
@@ -278,3 +280,53 @@ def test_the_first_blocks_give_the_estimate_of_the_last_one_kept(rough, mazes):
             ValueError, match=rf"depth must lie in 1 ... 3, the blocks there are, found {depth}"
         ):
             model.first_blocks(depth)
+
+
+def test_the_first_blocks_have_the_dtype_of_the_model_and_cost_no_randomness(mazes):
+    model = build().double()
+    before = torch.get_rng_state()
+    short = model.first_blocks(1)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert {p.dtype for p in short.parameters()} == {torch.float64}
+
+
+def test_a_noise_prediction_weighs_its_own_error(mazes, monkeypatch):
+    # An error e of the noise moves the estimate by sigma / alpha e; the weight must undo what that adds.
+    model, condition = build(prediction="eps", schedule="linear_beta"), mazes(64)
+    z = condition.start[:, None] + torch.zeros(64, COUNT, 2)
+    seen: list[torch.Tensor] = []
+
+    def off_by_one_in_noise(u_t, t, scene):
+        alpha, sigma = model.schedule(t)
+        seen.append((alpha / sigma).square().clamp(max=10.0) * (sigma / alpha).square())
+        clean = scene.frame.normalise(z)
+        return [clean + (sigma / alpha)[:, None, None]]
+
+    monkeypatch.setattr(model, "_denoise", off_by_one_in_noise)
+    loss = model.loss(z, even(64), condition, generator=seeded())
+    torch.testing.assert_close(loss, seen[0].mean(), atol=1e-4, rtol=1e-4)
+    assert float(seen[0].max()) <= 1.0 + 1e-5
+
+
+def test_an_encoding_serves_inside_and_outside_of_autocast(rough, mazes):
+    model, condition, anchors = rough(), mazes(2), even(2)
+    plain = model.sample(condition, anchors, generator=seeded())
+    with torch.autocast("cpu", torch.bfloat16):
+        encoding = model.encode(condition)
+    for many in (1, 20):  # few tokens take the compiled kernel, many torch
+        rough_one = model.sample(encoding, anchors.repeat(many), generator=seeded())
+        assert rough_one.dtype == torch.float32
+        assert float((rough_one[::many][:1] - plain[:1]).abs().max()) < 0.5
+    with torch.autocast("cpu", torch.bfloat16):
+        assert bool(model.sample(model.encode(condition), anchors.repeat(20)).isfinite().all())
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_what_does_not_fit_is_refused(rough, mazes):
+    model = rough()
+    with pytest.raises(
+        ValueError, match="anchors must have a multiple of the 2 conditions as its length, found 3"
+    ):
+        model.sample(mazes(2), even(3))
+    with pytest.raises(ValueError, match=r"sampler must be a Sampler, as FlowSampler.* found 'ddim'"):
+        model.sample(mazes(2), even(2), sampler="ddim")

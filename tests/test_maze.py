@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -135,3 +136,25 @@ def test_a_padded_maze_keeps_positions_and_has_walls_on_the_right_and_below():
     for rows, cols in ((2, 9), (9, 3)):
         with pytest.raises(ValueError, match="rows and cols must be at least the maze's"):
             maze.padded(rows, cols)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_positions_may_be_integers_lists_and_tensors():
+    maze = Maze(np.zeros((3, 4), bool), cell_size=0.5, origin=(1.0, 2.0), flip_y=True)
+    assert maze.to_world(np.array([[3, 3]])).tolist() == [[2.5, 0.5]]
+    assert maze.to_world(torch.tensor([[3.0, 3.0]])).dtype == np.float32
+    assert maze.from_world([[2.5, 0.5]]).tolist() == [[3.0, 3.0]]
+    assert maze.is_free([[1.5, 1.5], [5.0, 1.0]]).tolist() == [True, False]
+    assert not maze.collides(torch.tensor([[0.5, 0.5], [3.5, 2.5]]))
+    with pytest.raises(
+        ValueError, match=r"points must be positions \(x, y\) along the last axis, found the shape \(3,\)"
+    ):
+        maze.to_world([1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("text", ["### ###\n#.. ..#\n### ###", "###\n\n###"])
+def test_a_row_of_text_is_a_line(text):
+    with pytest.raises(
+        ValueError, match=r"text must hold # and \. only, found ' ' in row 0|rows of equal length"
+    ):
+        Maze.from_text(text)

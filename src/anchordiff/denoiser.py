@@ -7,7 +7,7 @@ cold diffusion, Bansal et al. 2022).
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
@@ -17,6 +17,7 @@ from torch.nn import functional
 from anchordiff.anchors import AnchorSet
 from anchordiff.conditions import MazeCondition
 from anchordiff.configs import check_rules
+from anchordiff.masks.nested import Growth
 from anchordiff.nn.clearance import wall_distance
 from anchordiff.nn.embeddings import ContextEmbedding, fourier_features, fourier_size
 from anchordiff.nn.frame import LineFrame
@@ -49,7 +50,7 @@ class InterpDenoiserConfig:
     dim: Literal[2, 4] = 2
     num_levels: int = 3
     num_anchors: int = 8
-    growth: Literal["doubling", "linear", "geometric"] = "doubling"
+    growth: Growth = "doubling"
     scale: float = 2.0
     transformer: TransformerConfig = field(
         default_factory=lambda: TransformerConfig(width=96, cross_attention=False)
@@ -64,6 +65,7 @@ class InterpDenoiserConfig:
             "dim": (self.dim in (2, 4), "be 2 or 4"),
             "num_levels": (self.num_levels >= 1, "be at least 1"),
             "num_anchors": (2 <= self.num_anchors <= self.horizon, "lie in 2 ... horizon"),
+            "growth": (self.growth in get_args(Growth), f"be one of {get_args(Growth)}"),
             "scale": (0 < self.scale < math.inf, "be positive"),
         }
         check_rules(self, rules)
@@ -106,6 +108,9 @@ class InterpDenoiser(nn.Module):
             level: corruption level s of each element, in 0 … `num_levels`.
             anchors: the steps that x_s was interpolated from.
             condition: what the trajectory is for, or its encoding; `batch` may be a multiple of its length.
+
+        Raises:
+            ValueError: if the lengths or the horizons of the arguments do not fit each other.
         """
         return self._estimates(x_s, level, anchors, condition)[-1]
 
@@ -164,6 +169,15 @@ class InterpDenoiser(nn.Module):
     ) -> list[Tensor]:
         encoding = condition if isinstance(condition, MazeEncoding) else self.encode(condition)
         batch, horizon, dim = x_s.shape
+        if (len(anchors), anchors.horizon) != (batch, horizon):
+            raise ValueError(
+                f"anchors must be {batch} sets over {horizon} steps as x_s, "
+                f"found {len(anchors)} over {anchors.horizon}"
+            )
+        if not isinstance(level, Tensor) or level.shape != (batch,):
+            raise ValueError(
+                f"level must be a tensor with one level for each of {batch} elements, found {level!r}"
+            )
         copies = encoding.copies_in(batch, "x_s")
         times = torch.linspace(0.0, 1.0, horizon, device=x_s.device).expand(batch, horizon)
         frame = LineFrame.between(

@@ -37,7 +37,7 @@ def interpolate(
         method: the interpolant.
 
     Raises:
-        ValueError: if `keypoints` does not fit `anchors`, or `method` is unknown.
+        ValueError: if `keypoints` is not floating point or does not fit `anchors`, or `method` is unknown.
 
     Example:
         >>> import torch
@@ -57,6 +57,8 @@ def interpolate(
             out: Tensor = _Linear.apply(keypoints, index, anchors.horizon)  # type: ignore[no-untyped-call]
             return out
         return _run_kernel(keypoints, index, anchors.horizon)
+    if not keypoints.is_floating_point():
+        raise ValueError(f"keypoints must be floating point, found {keypoints.dtype}")
     if keypoints.ndim != 3 or keypoints.shape[:2] != index.shape:
         raise ValueError(
             f"keypoints must have the shape {tuple(index.shape)} + (dim,) of the anchors, "

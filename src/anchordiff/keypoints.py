@@ -27,7 +27,7 @@ from anchordiff.nn.maze_encoder import MazeEncoder, MazeEncoderConfig, MazeEncod
 from anchordiff.nn.transformer import RefinementTransformer, Surroundings, TransformerConfig
 from anchordiff.samplers import Callback, ElementNoise, FlowSampler, Sampler
 from anchordiff.samplers.prediction import Prediction, add_noise, to_x0
-from anchordiff.schedules import Schedule, make_schedule
+from anchordiff.schedules import Schedule, ScheduleName, make_schedule
 
 _STATE_OCTAVES = 3
 _TIME_OCTAVES = 5
@@ -56,7 +56,7 @@ class KeypointDiffusionConfig:
     horizon: int = 64
     num_keypoints: int = 8
     dim: Literal[2, 4] = 2
-    schedule: Literal["linear_beta", "cosine", "rectified"] = "rectified"
+    schedule: ScheduleName = "rectified"
     prediction: Prediction = "x0"
     scale: float = 2.0
     transformer: TransformerConfig = field(default_factory=TransformerConfig)
@@ -67,6 +67,7 @@ class KeypointDiffusionConfig:
             "horizon": (self.horizon >= 2, "be at least 2"),
             "num_keypoints": (2 <= self.num_keypoints <= self.horizon, "lie in 2 ... horizon"),
             "dim": (self.dim in (2, 4), "be 2 or 4"),
+            "schedule": (self.schedule in get_args(ScheduleName), f"be one of {get_args(ScheduleName)}"),
             "prediction": (self.prediction in get_args(Prediction), f"be one of {get_args(Prediction)}"),
             "scale": (0 < self.scale < math.inf, "be positive"),
         }
@@ -207,10 +208,13 @@ class KeypointDiffusion(nn.Module):
             callback: called as `callback(step, t, z_t, z_0)` with states in cells.
 
         Raises:
-            ValueError: if both `generator` and `noise` are given, or `noise` is not for as many samples.
+            ValueError: if both `generator` and `noise` are given, `noise` is not for as many samples, or the anchors'
+                length does not fit the conditions'.
         """
         if generator is not None and noise is not None:
             raise ValueError("generator and noise must not be given together, found both")
+        if sampler is not None and not isinstance(sampler, Sampler):
+            raise ValueError(f"sampler must be a Sampler, as FlowSampler(steps=8), found {sampler!r}")
         encoding = condition if isinstance(condition, MazeEncoding) else self.encode(condition)
         scene = self._scene(encoding, anchors)
         frame = scene.frame

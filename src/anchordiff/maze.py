@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from jaxtyping import Bool, Float
 
 from anchordiff.kernels.distance import signed_distance
@@ -61,7 +62,7 @@ class Maze:
     @classmethod
     def from_text(cls, text: str) -> "Maze":
         """Read a maze as `str` writes it: a line for each row, # for a wall and . for a free cell."""
-        lines = text.split()
+        lines = [line.strip() for line in text.strip().splitlines()]
         for number, line in enumerate(lines):
             strange = set(line) - {_WALL, _FREE}
             if strange:
@@ -195,6 +196,7 @@ class Maze:
             points: positions (x, y), in cells.
             radius: of the disc, in cells; with 0, not even the boundary of a wall is free.
         """
+        points = _positions("points", points)
         flat = np.reshape(points, (1, -1, 2))
         if flat.shape[1] == 0:
             return np.zeros(points.shape[:-1], bool)
@@ -208,14 +210,16 @@ class Maze:
             polyline: positions (x, y), in cells.
             radius: of the disc, in cells.
         """
-        return not polyline_is_free(self.walls, polyline, radius=radius)
+        return not polyline_is_free(self.walls, _positions("polyline", polyline), radius=radius)
 
     def to_world(self, points: Float[np.ndarray, "*n 2"]) -> Float[np.ndarray, "*n 2"]:
         """Turn positions in cells into positions in the world."""
+        points = _positions("points", points)
         return np.asarray(points * self._scale + np.asarray(self.origin), points.dtype)
 
     def from_world(self, points: Float[np.ndarray, "*n 2"]) -> Float[np.ndarray, "*n 2"]:
         """Turn positions in the world into positions in cells."""
+        points = _positions("points", points)
         return np.asarray((points - np.asarray(self.origin)) / self._scale, points.dtype)
 
     @property
@@ -249,3 +253,15 @@ class Maze:
             f"Maze({self.rows} x {self.cols}, cell_size={self.cell_size}, origin={self.origin}, "
             f"flip_y={self.flip_y})"
         )
+
+
+def _positions(name: str, points: npt.ArrayLike) -> Float[np.ndarray, "*n 2"]:
+    """Positions as a floating-point array: what NumPy can read, tensors and integers too."""
+    array = np.asarray(points)
+    if not np.issubdtype(array.dtype, np.floating):
+        array = array.astype(np.float64)
+    if array.ndim == 0 or array.shape[-1] != 2:
+        raise ValueError(
+            f"{name} must be positions (x, y) along the last axis, found the shape {array.shape}"
+        )
+    return array

@@ -246,8 +246,11 @@ def test_generate_takes_a_maze_of_ones_own(runs, tmp_path):
 @pytest.mark.parametrize(
     ("maze", "flags", "message"),
     [
-        (MAZE, ["--start", "4.5", "1.5"], "start[0] must be in a free cell"),
-        (MAZE, ["--start", "40", "1"], "start[0] must lie inside the maze"),
+        (MAZE, ["--start", "4.5", "1.5"], "start must lie in a free cell of 9 x 5 cells"),
+        (MAZE, ["--start", "40", "1"], "start must lie in a free cell of 9 x 5 cells (x, y), found (40, 1)"),
+        (MAZE, ["--goal", "1.5", "1.5"], "goal must not be where the start is, found (1.5, 1.5) for both"),
+        ("###\n#.#\n###", [], "goal must not be where the start is"),
+        (MAZE.replace("S", "G"), [], "maze must have one G at most, found 2"),
         (MAZE.replace("...#G", "..##G"), [], "goal must be reachable from start"),
         ("###\n#?#\n###", [], "found '?'"),
         ("###\n###", [], "maze must have a free cell"),

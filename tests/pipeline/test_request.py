@@ -1,11 +1,11 @@
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 
 from anchordiff.anchors import AnchorSet
-from anchordiff.masks import Even, Mixture, Random
+from anchordiff.masks import Even, MaskSampler, Mixture, Random
 from anchordiff.pipeline import PipelineConfig
 from anchordiff.pipeline.config import make_sampler
 from anchordiff.pipeline.request import Limits, check_request
@@ -72,6 +72,14 @@ def anchors(rows, horizon):
     return AnchorSet(torch.tensor([[0, horizon - 1]] * rows), horizon=horizon)
 
 
+@dataclass(frozen=True)
+class OneRow(MaskSampler):
+    """A mask sampler that does not do what it is asked."""
+
+    def sample(self, batch, horizon, *, generator=None, free=None):
+        return Even(4).sample(1, horizon)
+
+
 BAD_OPTIONS = [
     ({"num_samples": 0}, "num_samples must be an integer of at least 1, found 0"),
     ({"num_samples": 1.5}, "num_samples must be an integer"),
@@ -82,7 +90,14 @@ BAD_OPTIONS = [
     ({"anchors": 1}, "anchors must be an integer of at least 2, found 1"),
     ({"anchors": anchors(1, 20)}, "anchors must have the horizon 32 of the call, found 20"),
     ({"anchors": anchors(2, 32)}, r"one a condition or one a sample \(1, 3 or 3\), found 2"),
-    ({"anchors": Random(4)}, "must increase strictly from 0 to 31"),
+    (
+        {"anchors": Random(4)},
+        r"anchors must keep the first and the last step, as Ends\(\) \+ … does, found Random",
+    ),
+    (
+        {"anchors": OneRow()},
+        r"anchors must give a boolean mask of shape \(3, 32\), found torch.bool of shape \(1, 32\)",
+    ),
     ({"anchors": Mixture([(0.5, Even(3)), (0.5, Even(4))])}, "same number of anchors in every row"),
     ({"anchors": Even(40)}, "count must be at most horizon = 32"),
     ({"sampler": "euler"}, "sampler must be one of 'flow', 'heun', 'ddim', 'ddpm', found 'euler'"),
@@ -100,6 +115,13 @@ def test_bad_options(untouched, condition, options, message, unchecked):
     # A seed whose draws break the rules that only some draws break.
     with pytest.raises(ValueError, match=message):
         untouched.generate(condition, generator=torch.Generator().manual_seed(3), **options)
+
+
+def test_bad_generators_and_callbacks(untouched, condition, unchecked):
+    with pytest.raises(ValueError, match=r"generator must be a torch\.Generator, found 0"):
+        untouched.plan(condition, generator=0)
+    with pytest.raises(ValueError, match="callback must be a function, found 3"):
+        untouched.plan(condition, callback=3)
 
 
 def test_a_misspelt_option_is_a_type_error(untouched, condition, unchecked):

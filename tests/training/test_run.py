@@ -1,5 +1,6 @@
 import json
 import math
+import signal
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -157,9 +158,44 @@ def test_the_best_checkpoint_is_kept(toy, tmp_path: Path, best_is: str, expected
 def test_an_unknown_best_is_refused(toy, tmp_path: Path):
     with pytest.raises(ValueError, match=r"best must be one of .*\['score'\], found 'loss'"):
         fit(toy.model(), toy.batches, toy.noisy_loss, CONFIG, tmp_path, evaluate=lambda m, s: {"score": 1.0},
-            options=replace(QUIET, evaluate_every=1))  # fmt: skip
+            options=replace(QUIET, evaluate_every=7))  # fmt: skip
+    # What was trained until then is not lost.
+    assert read_checkpoint(tmp_path / "checkpoints" / "last.pt")["step"] == 7
 
 
+def test_a_nan_is_never_the_best(toy, tmp_path: Path):
+    scores = {10: math.nan, 20: 2.0, 30: math.nan}
+    result = fit(
+        toy.model(), toy.batches, toy.noisy_loss, CONFIG, tmp_path,
+        evaluate=lambda m, s: {"loss": torch.tensor(scores[s])}, options=replace(QUIET, evaluate_every=10),
+    )  # fmt: skip
+    assert result.best == 2.0
+    assert read_checkpoint(tmp_path / "checkpoints" / "best.pt")["step"] == 20
+
+
+def test_ctrl_c_saves_the_step_at_hand_and_a_resume_ends_with_the_same_bits(toy, tmp_path: Path):
+    whole, stopped, resumed = toy.model(), toy.model(), toy.model()
+    fit(whole, toy.batches, toy.noisy_loss, CONFIG, tmp_path / "whole", options=QUIET)
+
+    def press(model: nn.Module, step: int) -> dict[str, float]:
+        if step == 13:
+            signal.raise_signal(signal.SIGINT)
+        return {"loss": 1.0}
+
+    options = replace(QUIET, evaluate_every=13)
+    with pytest.raises(KeyboardInterrupt, match="stopped after step 13; a resume goes on from there"):
+        fit(stopped, toy.batches, toy.noisy_loss, CONFIG, tmp_path / "run", evaluate=press, options=options)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert read_checkpoint(tmp_path / "run" / "checkpoints" / "last.pt")["step"] == 13
+    fit(resumed, toy.batches, toy.noisy_loss, CONFIG, tmp_path / "run", resume=True, options=QUIET)
+    assert same(whole, resumed)
+
+
+@pytest.mark.usefixtures("unchecked")
 def test_bad_options_are_named():
     with pytest.raises(ValueError, match="save_every must be at least 1, found 0"):
         RunOptions(save_every=0)
+    with pytest.raises(ValueError, match="best_is must be 'lowest' or 'highest', found 'min'"):
+        RunOptions(best_is="min")
+    with pytest.raises(ValueError, match="max_seconds must not be negative, found -1"):
+        RunOptions(max_seconds=-1)

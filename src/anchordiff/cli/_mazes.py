@@ -101,10 +101,16 @@ def _check_end(maze: Maze, name: str, end: Position) -> None:
 
 
 def _letter(text: str, letter: str) -> Position | None:
-    for row, line in enumerate(text.split()):
-        if letter in line:
-            return line.index(letter) + 0.5, row + 0.5
-    return None
+    lines = [line.strip() for line in text.strip().splitlines()]
+    places = [
+        (col + 0.5, row + 0.5)
+        for row, line in enumerate(lines)
+        for col, cell in enumerate(line)
+        if cell == letter
+    ]
+    if len(places) > 1:
+        raise ValueError(f"maze must have one {letter} at most, found {len(places)}")
+    return places[0] if places else None
 
 
 def _farthest(maze: Maze, source: Position | None) -> Position:

@@ -31,8 +31,8 @@ def run_command(name: str, module: str, cls: str, words: Sequence[str]) -> int:
         return _complain(name, error, code=2)
     except (AnchorDiffError, OSError) as error:
         return _complain(name, error, code=1)
-    except KeyboardInterrupt:
-        return _complain(name, "interrupted", code=130)
+    except KeyboardInterrupt as interrupt:
+        return _complain(name, str(interrupt) or "interrupted", code=130)
     return 0
 
 

@@ -19,8 +19,7 @@ class DataParticle:
     """Write particle-maze samples to shards on disk.
 
     Each shard is whole or not there. A call that was stopped goes on where it was, and several processes may
-    fill one folder. Training makes its samples on the fly; shards are for other readers, or for machines
-    whose processors are slow beside their GPU.
+    fill one folder. Training makes its samples on the fly; shards are for other programs and loops of one's own.
 
     Attributes:
         out: folder of the shards.

@@ -34,7 +34,8 @@ class ParticleMazeConfig:
         cols: width of the maze, as `rows`.
         density: least and greatest share of inner cells that are walls; for `kind` "random".
         min_l1: least distance |dx| + |dy| from the start's to the goal's cell, in cells.
-        horizon: steps of a trajectory.
+        horizon: steps of a trajectory. Start and goal are drawn again where the expert's way has more bends than
+            steps, so that short horizons (below about 15 for random walls, 64 for perfect mazes) have other tasks.
         dim: 2 for positions, 4 for positions and velocities.
         expert: "smooth" pulls the shortest grid path taut, `clearance` away from walls; "grid" joins the
             centres of its cells.

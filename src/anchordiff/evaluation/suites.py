@@ -40,7 +40,8 @@ class Suite:
         """Make some of the suite's samples.
 
         Args:
-            indices: which, from 0 below `size`; the mazes are the same for every horizon and dim.
+            indices: which, from 0 below `size`. The tasks are those of every other horizon and dim, but for horizons
+                too short for the expert's bends, where a task is drawn again (see `ParticleMazeConfig.horizon`).
             horizon: steps of the expert's trajectories.
             dim: 2 for positions, 4 with velocities.
         """

@@ -97,6 +97,11 @@ def check_request(
     check_integer("num_samples", num_samples)
     if unknown := options.keys() - GenerateOptions.__annotations__.keys():
         raise TypeError(f"options must be those of GenerateOptions, found {', '.join(sorted(unknown))}")
+    generator, callback = options.get("generator"), options.get("callback")
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator must be a torch.Generator, found {generator!r}")
+    if callback is not None and not callable(callback):
+        raise ValueError(f"callback must be a function, found {callback!r}")
     if (batch_size := options.get("batch_size")) is not None:
         check_integer("batch_size", batch_size)
     horizon = _given(options.get("horizon"), config.horizon)
@@ -147,6 +152,15 @@ def _anchors(
         return _repeated(anchors, len(condition), num_samples, horizon).to(device)
     if isinstance(anchors, MaskSampler):
         mask = anchors.sample(total, horizon, generator=options.get("generator"))
+        if mask.shape != (total, horizon) or mask.dtype != torch.bool:
+            raise ValueError(
+                f"anchors must give a boolean mask of shape ({total}, {horizon}), "
+                f"found {mask.dtype} of shape {tuple(mask.shape)}"
+            )
+        if not bool(mask[:, 0].all() & mask[:, -1].all()):
+            raise ValueError(
+                f"anchors must keep the first and the last step, as Ends() + … does, found {anchors}"
+            )
         return AnchorSet.from_mask(mask.to(device))
     name = "anchors" if options.get("anchors") is not None else "num_anchors"
     check_integer(name, anchors, least=2, most=horizon, most_is="horizon")

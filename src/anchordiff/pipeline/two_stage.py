@@ -108,8 +108,8 @@ class TwoStagePipeline:
                   condition or one row a sample.
                 - `sampler`: a name or a `Sampler`; `steps`: its steps, where it is a name.
                 - `level`: corruption level that stage 2 is told, 1 … `num_levels`; by default the last.
-                - `walk`: go down the levels one by one with the update of cold diffusion; more time,
-                  and anchors that do not move.
+                - `walk`: go down the levels one by one with the update of cold diffusion; more time, and
+                  anchors that do not move, nor do their errors (the bundled weights plan better without).
                 - `clamp`: "endpoints", "all_anchors" or "none"; `clamp_dims`: "position" or "all".
                 - `batch_size`: most samples in one batch; by default all.
                 - `progress`: show a bar that counts batches.

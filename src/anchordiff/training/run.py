@@ -14,10 +14,12 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
+from anchordiff.configs import check_rules
 from anchordiff.errors import CorruptFileError, TrainingError
 from anchordiff.training.checkpoint import load_checkpoint, save_checkpoint, write_atomically
 from anchordiff.training.config import TrainConfig
 from anchordiff.training.distributed import Ranks, joined
+from anchordiff.training.interrupt import deferred_interrupt
 from anchordiff.training.logs import Board, JsonLog, Window, progress_bar
 from anchordiff.training.loop import Batches, Loss, TrainStep, train
 from anchordiff.training.state import TrainState, differences
@@ -60,6 +62,12 @@ class RunOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, found {value}")
+        rules = {
+            "best_is": (self.best_is in ("lowest", "highest"), "be 'lowest' or 'highest'"),
+            "max_seconds": (self.max_seconds is None or self.max_seconds >= 0, "not be negative"),
+            "ahead": (self.ahead >= 0, "not be negative"),
+        }
+        check_rules(self, rules)
 
     def due(self, every: int | None, step: int, steps: int) -> bool:
         """Whether what happens each `every` steps, and after the last, happens after `step`."""
@@ -101,7 +109,8 @@ def fit(
 
     The folder gets `config.json`, `log.jsonl`, `checkpoints/`, `tensorboard/` and, at the end,
     `weights.safetensors`. A run that was killed at any moment and resumed ends as if it had never stopped,
-    on the CPU with the same bits. At the end `model` holds the averaged weights.
+    on the CPU with the same bits. At the end `model` holds the averaged weights. Ctrl-C stops after the step at
+    hand and saves it.
 
     Args:
         model: module on its device; a new run starts from its weights.
@@ -119,6 +128,7 @@ def fit(
     Raises:
         ValueError: if `out` holds a run and `resume` is false, or a run with another config.
         TrainingError: as for `train`; the message names the last good checkpoint.
+        KeyboardInterrupt: after Ctrl-C, when the run is saved.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -142,16 +152,20 @@ def fit(
         evaluation = None if evaluate is None else partial(evaluate, model)
         run = _Run(state, out, evaluation, options, ranks, stack)
         deadline = None if options.max_seconds is None else time.monotonic() + options.max_seconds
+        # Processes of a torchrun would not stop at the same step.
+        interrupted = stack.enter_context(deferred_interrupt(wanted=ranks.world == 1))
         steps = stack.enter_context(
             closing(train(model, batches, loss, config, state=state, ahead=options.ahead))
         )
         for step in steps:
             run.after(step)
             late = deadline is not None and time.monotonic() > deadline
-            if options.max_seconds is not None and ranks.any(late, device=state.device):
+            if interrupted() or (options.max_seconds is not None and ranks.any(late, device=state.device)):
                 break
         result = run.end()
         ranks.barrier()  # the files are whole when any process returns
+        if interrupted() and not result.finished:
+            raise KeyboardInterrupt(f"stopped after step {result.step}; a resume goes on from there")
         return result
 
 
