@@ -13,15 +13,9 @@ from anchordiff.configs import config_to_json
 from anchordiff.data.batch import ParticleBatch, make_batch
 from anchordiff.data.indexed import IndexedDataset
 from anchordiff.data.particle import ParticleMazeConfig, ParticleMazeDataset
-from anchordiff.data.shard_files import (
-    Arrays,
-    Place,
-    claimed,
-    pack,
-    publish,
-    read_shard,
-)
+from anchordiff.data.shard_files import Arrays, Place, pack, read_shard
 from anchordiff.errors import CorruptFileError
+from anchordiff.files import claimed, publish
 from anchordiff.kernels.distance import signed_distances
 
 _PATTERN = "shard-?????-of-?????.safetensors"

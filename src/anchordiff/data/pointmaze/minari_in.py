@@ -15,7 +15,7 @@ from anchordiff.data.pointmaze.cache import load_recording, pack_recording
 from anchordiff.data.pointmaze.generation import Flavour, GenerationConfig, MazeName
 from anchordiff.data.pointmaze.local_minari import find_root, import_minari, minari_root
 from anchordiff.data.pointmaze.recording import Recording
-from anchordiff.hub.folders import write_whole
+from anchordiff.files import write_whole
 from anchordiff.maze import Maze
 from anchordiff.pointmaze import POINT_MAZES
 

@@ -22,7 +22,7 @@ from anchordiff.data.pointmaze.local_minari import (
     minari_root,
 )
 from anchordiff.data.pointmaze.rollout import Rollout
-from anchordiff.data.shard_files import claimed
+from anchordiff.files import claimed
 from anchordiff.pointmaze import make_gymnasium
 
 PROVENANCE: Final = "anchordiff"
