@@ -9,9 +9,7 @@ Signed distances, velocities and distances along the grid follow from these and 
 holds the config that made the samples, the place of the shard in the cache, and a SHA-256 of all of it.
 """
 
-import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from jaxtyping import UInt8
 from safetensors.numpy import save
 
 from anchordiff.configs import config_from_json, config_to_json
+from anchordiff.data.digests import content_digest
 from anchordiff.data.particle import ParticleMazeConfig
 from anchordiff.errors import CorruptFileError
 
@@ -76,7 +75,7 @@ def pack(config: ParticleMazeConfig, place: Place, arrays: Arrays) -> bytes:
         "config": json.dumps(config_to_json(config), sort_keys=True),
         "place": json.dumps(asdict(place), sort_keys=True),
     }
-    return save(arrays, metadata={**header, "sha256": _digest(header, arrays)})
+    return save(arrays, metadata={**header, "sha256": content_digest(header, arrays)})
 
 
 def read_shard(path: Path) -> Shard:
@@ -91,7 +90,7 @@ def read_shard(path: Path) -> Shard:
     digest = header.pop("sha256", None)
     if header.get("format") != _FORMAT:
         raise CorruptFileError(f"{path} is not a shard of this version ({_FORMAT})")
-    if digest != _digest(header, arrays):
+    if digest != content_digest(header, arrays):
         raise CorruptFileError(f"{path} is corrupt: its content does not match its SHA-256")
     place = Place(**json.loads(header["place"]))
     if place.name != path.name:
@@ -124,11 +123,3 @@ def _map_file(path: Path) -> tuple[dict[str, str], Arrays]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptFileError(f"{path} is corrupt: {error}") from error
     return dict(metadata), arrays
-
-
-def _digest(header: Mapping[str, str], arrays: Arrays) -> str:
-    digest = hashlib.sha256(json.dumps(dict(header), sort_keys=True).encode())
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()

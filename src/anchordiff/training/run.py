@@ -15,10 +15,11 @@ from torch import nn
 
 from anchordiff.errors import CorruptFileError, TrainingError
 from anchordiff.files import write_whole
+from anchordiff.progress import progress_bar
 from anchordiff.training.checkpoint import load_checkpoint, save_checkpoint
 from anchordiff.training.config import TrainConfig
 from anchordiff.training.distributed import Ranks, joined
-from anchordiff.training.logs import Board, JsonLog, Window, progress_bar
+from anchordiff.training.logs import Board, JsonLog, Window
 from anchordiff.training.loop import Batches, Loss, TrainStep, train
 from anchordiff.training.state import TrainState, differences
 
@@ -204,7 +205,11 @@ class _Run:
             self.bar = stack.enter_context(
                 closing(
                     progress_bar(
-                        steps=state.config.steps, start=state.step, shown=options.progress, name=out.name
+                        out.name,
+                        "step",
+                        total=state.config.steps,
+                        start=state.step,
+                        shown=options.progress,
                     )
                 )
             )

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-from tqdm import tqdm
 
 from anchordiff.configs import Json
 from anchordiff.data.pointmaze.cache import load_recording, pack_recording
@@ -18,6 +17,7 @@ from anchordiff.data.pointmaze.recording import Recording
 from anchordiff.files import write_whole
 from anchordiff.maze import Maze
 from anchordiff.pointmaze import POINT_MAZES
+from anchordiff.progress import progress_bar
 
 
 def default_cache() -> Path:
@@ -97,9 +97,8 @@ def _read(dataset: Any, *, progress: bool | None) -> Recording:  # noqa: ANN401
     maze = _find_maze(dataset)
     observations, actions, goals, starts, ends = [], [], [], [], []
     rows, last = 0, None
-    disable = None if progress is None else not progress
-    for episode in tqdm(
-        dataset, total=dataset.total_episodes, desc=dataset.id, unit="episode", disable=disable
+    for episode in progress_bar(
+        dataset.id, "episode", over=dataset, total=dataset.total_episodes, shown=progress
     ):
         seen = _states(episode, dataset.id)
         desired = np.asarray(episode.observations["desired_goal"])
