@@ -25,7 +25,7 @@ from anchordiff.evaluation.maze2d import Maze2dEvaluation, Planned, evaluate_maz
 from anchordiff.evaluation.maze2d.agents import Follow, pd
 from anchordiff.evaluation.maze2d.references import PACE
 from anchordiff.evaluation.tables import markdown_table
-from anchordiff.hub.folders import write_json
+from anchordiff.files import write_json
 from anchordiff.pointmaze import PathTracker, PointMaze, Task, find_point_maze, find_walls
 from anchordiff.pointmaze.planner import PointMazePlanner
 

@@ -13,7 +13,7 @@ import tyro
 
 from anchordiff.evaluation.maze2d import Planned, evaluate_maze2d, reference_agents, shortest_planner
 from anchordiff.evaluation.maze2d.references import PACE
-from anchordiff.hub.folders import write_json, write_whole
+from anchordiff.files import write_json, write_whole
 from anchordiff.pointmaze import POINT_MAZES, PathTracker, PointMaze, Task, find_point_maze, find_walls
 
 OUT = Path(__file__).parent.parent / "docs" / "results" / "maze2d"

@@ -26,6 +26,7 @@ Example:
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from numbers import Integral
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -42,21 +43,6 @@ def config_to_json(config: object) -> dict[str, Json]:
     if not is_dataclass(config) or isinstance(config, type):
         raise ValueError(f"config must be an instance of a dataclass, found {config!r}")
     return {f.name: _to_json(getattr(config, f.name), f"config.{f.name}") for f in fields(config)}
-
-
-def check_rules(config: object, rules: Mapping[str, tuple[bool, str]]) -> None:
-    """Refuse a config whose attributes break a rule.
-
-    Args:
-        config: with the attributes that `rules` names.
-        rules: for each attribute whether its rule holds, and the rule, as in "be at least 1".
-
-    Raises:
-        ValueError: names the first attribute that breaks its rule, the rule and what was found.
-    """
-    for name, (holds, rule) in rules.items():
-        if not holds:
-            raise ValueError(f"{name} must {rule}, found {getattr(config, name)!r}")
 
 
 def config_from_json(cls: type[Config], data: Mapping[str, object], *, where: str = "config") -> Config:
@@ -89,8 +75,10 @@ def config_from_json(cls: type[Config], data: Mapping[str, object], *, where: st
 
 
 def _to_json(value: object, where: str) -> Json:
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or isinstance(value, bool | str):
         return value
+    if isinstance(value, Integral):  # NumPy's, too
+        return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{where} must be finite, found {value}")

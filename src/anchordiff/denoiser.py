@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anchordiff.anchors import AnchorSet
+from anchordiff.checks import check_rules
 from anchordiff.conditions import MazeCondition
-from anchordiff.configs import check_rules
 from anchordiff.masks.nested import Growth
 from anchordiff.nn.clearance import wall_distance
 from anchordiff.nn.embeddings import ContextEmbedding, fourier_features, fourier_size

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anchordiff.anchors import AnchorSet
+from anchordiff.checks import check_rules
 from anchordiff.conditions import MazeCondition
-from anchordiff.configs import check_rules
 from anchordiff.nn.embeddings import ContextEmbedding, fourier_features, fourier_size
 from anchordiff.nn.frame import LineFrame
 from anchordiff.nn.maze_encoder import MazeEncoder, MazeEncoderConfig, MazeEncoding

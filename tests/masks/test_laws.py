@@ -134,9 +134,9 @@ def test_impossible_draws_are_refused(sampler, batch, horizon, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Random(-1), "count must not be negative, found -1"),
-        (lambda: Even(-2), "count must not be negative"),
-        (lambda: TopScore(-2, torch.zeros(1, 8)), "count must not be negative"),
+        (lambda: Random(-1), "count must be an integer of at least 0, found -1"),
+        (lambda: Even(-2), "count must be an integer of at least 0"),
+        (lambda: TopScore(-2, torch.zeros(1, 8)), "count must be an integer of at least 0"),
         (lambda: MaxGap(3, gap=0), "gap must be at least 1, found 0"),
         (lambda: Stride(0), "step must be at least 1, found 0"),
         (lambda: Stride(2, offset=-1), "offset must not be negative"),

@@ -1,10 +1,12 @@
 import time
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 import torch
 
 from anchordiff.anchors import AnchorSet
+from anchordiff.configs import config_to_json
 from anchordiff.masks import Even, MaskSampler, Mixture, Random
 from anchordiff.pipeline import PipelineConfig
 from anchordiff.pipeline.config import make_sampler
@@ -168,3 +170,10 @@ def test_checking_a_call_is_cheap(new_condition, unchecked):
         times.append(time.perf_counter() - start)
     # The best of many: other processes may hold the machine for most of them.
     assert min(times) < 5e-4
+
+
+def test_integers_of_numpy_are_integers(untouched, condition, unchecked):
+    config = PipelineConfig(steps=np.int64(3))
+    assert config_to_json(config)["steps"] == 3
+    with pytest.raises(ValueError, match="candidates must be an integer of at least 1, found np.int64"):
+        untouched.plan(condition, candidates=np.int64(0))

@@ -187,6 +187,7 @@ def test_empty_batch(sampler: Sampler, generator: torch.Generator):
     [
         (lambda: DDIMSampler(0), "steps must be an integer of at least 1, found 0"),
         (lambda: DDPMSampler(2.5), "steps must be an integer of at least 1, found 2.5"),
+        (lambda: FlowSampler(steps=True), "steps must be an integer of at least 1, found True"),
         (lambda: FlowSampler(3, spacing="cubic"), "'linear', 'quadratic', 'sqrt', found 'cubic'"),
         (lambda: DDIMSampler(3, eta=1.5), r"eta must be in \[0, 1\], found 1.5"),
         (lambda: DDIMSampler(3, eta=float("nan")), r"eta must be in \[0, 1\], found nan"),

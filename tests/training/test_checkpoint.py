@@ -13,7 +13,6 @@ from anchordiff.training import (
     save_checkpoint,
     train,
 )
-from anchordiff.training.checkpoint import write_atomically
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
@@ -40,22 +39,6 @@ def test_a_run_goes_on_from_a_checkpoint_with_the_same_bits(
         assert torch.equal(mine, other)
     assert whole.scaler.state_dict() == second.scaler.state_dict()
     assert str(whole.optimizer.state_dict()) == str(second.optimizer.state_dict())
-
-
-def test_a_failing_write_leaves_the_old_file(tmp_path: Path):
-    path = tmp_path / "file"
-    write_atomically(path, lambda file: file.write(b"old"))
-
-    def fail(file):
-        file.write(b"ne")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        write_atomically(path, fail)
-    assert path.read_bytes() == b"old"
-    write_atomically(path, lambda file: file.write(b"new"))
-    assert path.read_bytes() == b"new"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_spoilt_file_is_named(tmp_path: Path):

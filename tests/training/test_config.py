@@ -25,9 +25,10 @@ def test_the_rate_climbs_then_falls_to_its_last_value(steps: int, warmup: int, r
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"steps": 0}, "steps must be at least 1, found 0"),
+        ({"steps": 0}, "steps must be an integer of at least 1, found 0"),
         ({"batch_size": 6, "accumulate": 4}, "batch_size must be a multiple of accumulate, found 6 and 4"),
-        ({"warmup_steps": -1}, "warmup_steps must not be negative, found -1"),
+        ({"warmup_steps": -1}, "warmup_steps must be an integer of at least 0, found -1"),
+        ({"batch_size": 4.0}, "batch_size must be an integer of at least 1, found 4.0"),
         ({"learning_rate": 0.0}, "learning_rate must be positive, found 0.0"),
         ({"learning_rate": math.nan}, "learning_rate must be positive, found nan"),
         ({"final_ratio": 1.5}, r"final_ratio must lie in \[0, 1\], found 1.5"),
@@ -37,6 +38,7 @@ def test_the_rate_climbs_then_falls_to_its_last_value(steps: int, warmup: int, r
         ({"betas": (0.9, 1.0)}, r"betas must lie in \[0, 1\), found \(0.9, 1.0\)"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_bad_values_are_named(change: dict[str, object], message: str):
     with pytest.raises(ValueError, match=message):
         replace(TrainConfig(), **change)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from anchordiff.errors import CorruptFileError
 from anchordiff.training import JsonLog, TrainStep, read_log
-from anchordiff.training.logs import Window, progress_bar
+from anchordiff.training.logs import Window
 
 
 def write(path: Path, steps: int) -> None:
@@ -72,17 +72,3 @@ def test_a_window_means_its_steps_and_empties():
         "data_seconds": 0.5,
     }
     assert window.take() == {}
-
-
-def test_the_bar_shows_loss_rate_and_time_left(capsys: pytest.CaptureFixture[str]):
-    bar = progress_bar(steps=100, start=40, shown=True, name="run")
-    bar.update(10)
-    bar.set_postfix(loss="0.5")
-    bar.close()
-    shown = capsys.readouterr().err
-    assert "50/100" in shown
-    assert "step/s" in shown
-    assert "loss=0.5" in shown
-    assert "<" in shown
-    progress_bar(steps=10, start=0, shown=False, name="run").close()
-    assert capsys.readouterr().err == ""

@@ -47,6 +47,7 @@ def test_a_killed_run_ends_with_the_same_bits(tmp_path: Path, precision: str):
     assert int(re.search(r"and (\d+) random", done.stdout)[1]) >= 1
 
     whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert not list(killed.rglob("*.part"))
     assert_same(load_file(whole / "weights.safetensors"), load_file(killed / "weights.safetensors"))
     for name in ("last.pt", "best.pt", "step-00000020.pt", "step-00000040.pt", "step-00000060.pt"):
         assert_same(

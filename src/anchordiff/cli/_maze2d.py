@@ -14,7 +14,7 @@ from anchordiff.evaluation.maze2d import (
     reference_agents,
 )
 from anchordiff.evaluation.maze2d.references import PACE
-from anchordiff.hub.folders import write_json, write_whole
+from anchordiff.files import write_json, write_whole
 from anchordiff.pipeline import TwoStagePipeline
 from anchordiff.plots import draw_rollouts, save_figure
 from anchordiff.pointmaze import PathTracker, PointMaze, Task, find_point_maze, find_walls

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from anchordiff import __version__
 from anchordiff.configs import config_to_json
-from anchordiff.hub.folders import write_json, write_whole
+from anchordiff.files import write_json, write_whole
 
 
 def write_settings(out: Path, command: object) -> None:

@@ -11,7 +11,7 @@ import tyro
 from anchordiff import hub
 from anchordiff.cli._stages import FULL_SEQUENCE, TRAINING, load_stage
 from anchordiff.denoiser import InterpDenoiser
-from anchordiff.hub.folders import write_whole
+from anchordiff.files import write_whole
 from anchordiff.keypoints import KeypointDiffusion
 from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
 from anchordiff.samplers import Spacing

@@ -11,7 +11,7 @@ from anchordiff.cli._output import show_table
 from anchordiff.configs import config_to_json
 from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset, write_shards
 from anchordiff.data.pointmaze import Flavour, GenerationConfig, MazeName, generate
-from anchordiff.hub.folders import write_json
+from anchordiff.files import write_json
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import torch
 
 from anchordiff.cli._stages import default_pipeline, load_full_sequence, load_pipeline, pick_device
 from anchordiff.evaluation import Evaluation, collision_rate, evaluate, find_suite
-from anchordiff.hub.folders import write_json, write_whole
+from anchordiff.files import write_json, write_whole
 from anchordiff.plots import Case, draw_cases, save_figure
 
 

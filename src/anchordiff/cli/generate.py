@@ -15,7 +15,7 @@ from anchordiff.cli._metres import InMetres
 from anchordiff.cli._output import show_table, write_arrays, write_settings
 from anchordiff.cli._stages import default_pipeline, load_pipeline, pick_device
 from anchordiff.evaluation.maze2d.references import PACE
-from anchordiff.hub.folders import write_json
+from anchordiff.files import write_json
 from anchordiff.pipeline import Plan, TwoStagePipeline
 from anchordiff.plots import draw_plan, draw_samples, save_figure
 from anchordiff.pointmaze import POINT_MAZES, find_walls

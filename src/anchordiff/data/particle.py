@@ -12,12 +12,12 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Int64
 
+from anchordiff.checks import check_choice, check_integer
 from anchordiff.data.batch import ParticleBatch, make_batch
 from anchordiff.data.indexed import IndexedDataset
-from anchordiff.kernels.sample import particle_samples
+from anchordiff.kernels.maze import Kind
+from anchordiff.kernels.sample import Expert, particle_samples
 
-Kind = Literal["random", "depth_first", "wilson", "rooms"]
-Expert = Literal["smooth", "grid"]
 Split = Literal["train", "held_out"]
 
 _MAX_SEED = 2**62
@@ -67,10 +67,9 @@ class ParticleMazeConfig:
             ("expert", self.expert, get_args(Expert)),
             ("split", self.split, get_args(Split)),
         ):
-            if value not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, found {value!r}")
+            check_choice(name, value, allowed)
         for name, side in (("rows", self.rows), ("cols", self.cols)):
-            _check_integer(name, side, least=3)
+            check_integer(name, side, least=3)
             if self.kind != "random" and side % 2 == 0:
                 raise ValueError(f"{name} must be odd for kind {self.kind!r}, found {side}")
         if not isinstance(self.density, tuple) or len(self.density) != 2:
@@ -78,17 +77,17 @@ class ParticleMazeConfig:
         least, greatest = self.density
         if not 0 <= least <= greatest < 1:
             raise ValueError(f"density must satisfy 0 <= least <= greatest < 1, found {self.density}")
-        _check_integer("min_l1", self.min_l1, least=0)
+        check_integer("min_l1", self.min_l1, least=0)
         farthest = self.rows + self.cols - 6
         if self.min_l1 > farthest:
             raise ValueError(
                 f"min_l1 must be at most {farthest}, the distance between opposite corners of "
                 f"{self.rows} x {self.cols} cells, found {self.min_l1}"
             )
-        _check_integer("horizon", self.horizon, least=2)
+        check_integer("horizon", self.horizon, least=2)
         if not (math.isfinite(self.clearance) and 0 < self.clearance < 0.5):
             raise ValueError(f"clearance must lie in (0, 0.5), found {self.clearance}")
-        _check_integer("seed", self.seed, least=0)
+        check_integer("seed", self.seed, least=0)
         if self.seed >= _MAX_SEED:
             raise ValueError(f"seed must be below 2**62, found {self.seed}")
 
@@ -146,8 +145,3 @@ class ParticleMazeDataset(IndexedDataset):
             dim=config.dim,
             geodesic=self.geodesic,
         )
-
-
-def _check_integer(name: str, value: int, *, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, found {value!r}")

@@ -1,4 +1,4 @@
-"""One shard of a cache on disk: its format, how it is read and checked, how it gets its name.
+"""One shard of a cache on disk: its format, how it is read and checked.
 
 A shard is a safetensors file. Its tensors, for `count` samples:
 
@@ -9,26 +9,19 @@ Signed distances, velocities and distances along the grid follow from these and 
 holds the config that made the samples, the place of the shard in the cache, and a SHA-256 of all of it.
 """
 
-import hashlib
 import json
-import os
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 from safetensors.numpy import save
 
 from anchordiff.configs import config_from_json, config_to_json
+from anchordiff.data.digests import content_digest
 from anchordiff.data.particle import ParticleMazeConfig
 from anchordiff.errors import CorruptFileError
-
-if sys.platform != "win32":
-    import fcntl
 
 Arrays = dict[str, np.ndarray]
 
@@ -82,7 +75,7 @@ def pack(config: ParticleMazeConfig, place: Place, arrays: Arrays) -> bytes:
         "config": json.dumps(config_to_json(config), sort_keys=True),
         "place": json.dumps(asdict(place), sort_keys=True),
     }
-    return save(arrays, metadata={**header, "sha256": _digest(header, arrays)})
+    return save(arrays, metadata={**header, "sha256": content_digest(header, arrays)})
 
 
 def read_shard(path: Path) -> Shard:
@@ -97,77 +90,13 @@ def read_shard(path: Path) -> Shard:
     digest = header.pop("sha256", None)
     if header.get("format") != _FORMAT:
         raise CorruptFileError(f"{path} is not a shard of this version ({_FORMAT})")
-    if digest != _digest(header, arrays):
+    if digest != content_digest(header, arrays):
         raise CorruptFileError(f"{path} is corrupt: its content does not match its SHA-256")
     place = Place(**json.loads(header["place"]))
     if place.name != path.name:
         raise CorruptFileError(f"{path} is misplaced: it was written as {place.name}")
     config = config_from_json(ParticleMazeConfig, json.loads(header["config"]), where=f"{path}: config")
     return Shard(config=config, place=place, arrays=arrays)
-
-
-@contextmanager
-def claimed(path: Path) -> Iterator[BinaryIO | None]:
-    """Claim the right to write `path`, or give None while another process has it.
-
-    The claim is a lock on a temporary file beside `path`, so that the system lets go of it when its holder is
-    killed. The holder fills the file and calls `publish`; without that, the file is removed. Where there are
-    no such locks (Windows), every process has a temporary file of its own, and the last one to finish wins.
-    """
-    part = _part(path)
-    file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o644), "r+b")
-    with file:
-        if not _lock(file, part):
-            yield None
-            return
-        try:
-            yield file
-        finally:
-            if not file.closed and _is_at(file, part):
-                if sys.platform == "win32":
-                    file.close()
-                part.unlink()
-
-
-def publish(file: BinaryIO, path: Path, content: bytes) -> None:
-    """Fill a claimed temporary file and give it its name once it is whole and on the disk."""
-    file.truncate(0)
-    file.write(content)
-    file.flush()
-    os.fsync(file.fileno())
-    if sys.platform == "win32":
-        file.close()
-        _part(path).replace(path)
-    else:
-        # Renamed before the lock goes: nobody else can take this file for an abandoned one.
-        _part(path).replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def _part(path: Path) -> Path:
-    owner = f".{os.getpid()}" if sys.platform == "win32" else ""
-    return path.with_name(f".{path.name}{owner}.part")
-
-
-def _lock(file: BinaryIO, part: Path) -> bool:
-    if sys.platform == "win32":
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    # Between opening and locking, the last holder may have published this very file.
-    return _is_at(file, part)
-
-
-def _is_at(file: BinaryIO, path: Path) -> bool:
-    with suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    return False
 
 
 def _map_file(path: Path) -> tuple[dict[str, str], Arrays]:
@@ -194,11 +123,3 @@ def _map_file(path: Path) -> tuple[dict[str, str], Arrays]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptFileError(f"{path} is corrupt: {error}") from error
     return dict(metadata), arrays
-
-
-def _digest(header: Mapping[str, str], arrays: Arrays) -> str:
-    digest = hashlib.sha256(json.dumps(dict(header), sort_keys=True).encode())
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()

@@ -13,16 +13,11 @@ from anchordiff.configs import config_to_json
 from anchordiff.data.batch import ParticleBatch, make_batch
 from anchordiff.data.indexed import IndexedDataset
 from anchordiff.data.particle import ParticleMazeConfig, ParticleMazeDataset
-from anchordiff.data.shard_files import (
-    Arrays,
-    Place,
-    claimed,
-    pack,
-    publish,
-    read_shard,
-)
+from anchordiff.data.shard_files import Arrays, Place, pack, read_shard
 from anchordiff.errors import CorruptFileError
+from anchordiff.files import claimed, publish
 from anchordiff.kernels.distance import signed_distances
+from anchordiff.progress import progress_bar
 
 _PATTERN = "shard-?????-of-?????.safetensors"
 _CHUNK = 1024
@@ -78,13 +73,7 @@ def write_shards(
         if path.name not in names:
             raise ValueError(f"folder must be empty or hold this cache, found {path} of another one")
     made = 0
-    with tqdm(
-        total=dataset.size,
-        desc=folder.name,
-        unit="sample",
-        unit_scale=True,
-        disable=None if progress is None else not progress,
-    ) as bar:
+    with progress_bar(folder.name, "sample", total=dataset.size, shown=progress) as bar:
         while places:
             waiting = []
             for place in places:

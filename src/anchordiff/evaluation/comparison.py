@@ -2,8 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Literal
@@ -28,6 +27,7 @@ from anchordiff.evaluation.suites import Suite
 from anchordiff.keypoints import KeypointDiffusion
 from anchordiff.pipeline import TwoStagePipeline
 from anchordiff.pipeline.config import make_sampler
+from anchordiff.progress import progress_bar
 
 _MANY_STEPS = 16  # of full-sequence diffusion, which gets better with more
 
@@ -147,8 +147,8 @@ def run_methods(
         timed=min(timed, size),
     )
     batches = -(-size // batch_size)
-    with _bar(len(methods) * batches, shown=progress) as advance:
-        results = tuple(runner.run(method, advance) for method in methods)
+    with progress_bar("evaluate", "batch", total=len(methods) * batches, shown=progress) as bar:
+        results = tuple(runner.run(method, bar.update) for method in methods)
     settings = {
         "seed": seed,
         "batch_size": batch_size,
@@ -234,14 +234,3 @@ def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return platform.machine() or "cpu"
-
-
-@contextmanager
-def _bar(total: int, *, shown: bool) -> Iterator[Callable[[], object]]:
-    if not shown:
-        yield lambda: None
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=total, unit="batch", desc="evaluate") as bar:
-        yield bar.update

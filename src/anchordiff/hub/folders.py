@@ -5,7 +5,6 @@ config.json never stands beside weights that are not there yet.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 from anchordiff.configs import config_from_json, config_to_json
 from anchordiff.errors import CorruptFileError
+from anchordiff.files import write_json, write_whole
 from anchordiff.hub.registry import config_class, find_class
 
 CONFIG: Final = "config.json"
@@ -128,26 +128,6 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise CorruptFileError(f"{path} must hold a JSON object, found {type(data).__name__}")
     return data
-
-
-def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write a JSON object atomically."""
-    write_whole(path, (json.dumps(data, indent=2, allow_nan=False) + "\n").encode())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that `path` holds the old content or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _stored(name: str, value: Tensor, dtype: torch.dtype | None) -> Tensor:

@@ -9,6 +9,7 @@ from torch import nn
 
 from anchordiff.configs import config_to_json
 from anchordiff.errors import CorruptFileError
+from anchordiff.files import write_json, write_whole
 from anchordiff.hub.folders import (
     CLASS_NAME,
     CONFIG,
@@ -21,8 +22,6 @@ from anchordiff.hub.folders import (
     parse_config,
     read_json,
     save_model,
-    write_json,
-    write_whole,
 )
 from anchordiff.hub.registry import Composite
 from anchordiff.hub.sources import INDEX, locate

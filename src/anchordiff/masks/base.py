@@ -135,13 +135,3 @@ def uniform(*shape: int, generator: torch.Generator | None, device: torch.device
     """Independent float64 numbers in [0, 1), drawn where the generator is and moved to `device`."""
     source = device if generator is None else generator.device
     return torch.rand(shape, generator=generator, device=source, dtype=torch.float64).to(device)
-
-
-def check_count(count: int) -> None:
-    """Refuse negative counts.
-
-    Raises:
-        ValueError: if `count` is below 0.
-    """
-    if count < 0:
-        raise ValueError(f"count must not be negative, found {count}")

@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from anchordiff.checks import check_integer
 from anchordiff.kernels.anchors import spread_evenly
-from anchordiff.masks.base import MaskSampler, check_count, free_steps
+from anchordiff.masks.base import MaskSampler, free_steps
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Even(MaskSampler):
     count: int
 
     def __post_init__(self) -> None:
-        check_count(self.count)
+        check_integer("count", self.count, least=0)
 
     def sample(
         self,

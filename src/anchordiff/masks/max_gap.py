@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from anchordiff.checks import check_integer
 from anchordiff.kernels.max_gap import draw_bounded_gaps
-from anchordiff.masks.base import MaskSampler, check_count, free_steps, uniform
+from anchordiff.masks.base import MaskSampler, free_steps, uniform
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class MaxGap(MaskSampler):
     gap: int
 
     def __post_init__(self) -> None:
-        check_count(self.count)
+        check_integer("count", self.count, least=0)
         if self.gap < 1:
             raise ValueError(f"gap must be at least 1, found {self.gap}")
 

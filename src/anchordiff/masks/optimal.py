@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from anchordiff.checks import check_integer
 from anchordiff.kernels.anchors import optimal_anchors
-from anchordiff.masks.base import MaskSampler, check_count, free_steps
+from anchordiff.masks.base import MaskSampler, free_steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class Optimal(MaskSampler):
     trajectory: Float[Tensor, "batch horizon dim"]
 
     def __post_init__(self) -> None:
-        check_count(self.count)
+        check_integer("count", self.count, least=0)
         check_finite("trajectory", self.trajectory)
 
     def sample(

@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from anchordiff.masks.base import MaskSampler, check_count, free_steps, uniform
+from anchordiff.checks import check_integer
+from anchordiff.masks.base import MaskSampler, free_steps, uniform
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Random(MaskSampler):
     count: int
 
     def __post_init__(self) -> None:
-        check_count(self.count)
+        check_integer("count", self.count, least=0)
 
     def sample(
         self,

@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from anchordiff.masks.base import MaskSampler, check_count, free_steps
+from anchordiff.checks import check_integer
+from anchordiff.masks.base import MaskSampler, free_steps
 from anchordiff.masks.optimal import check_finite, check_size
 
 
@@ -31,7 +32,7 @@ class TopScore(MaskSampler):
     scores: Float[Tensor, "batch horizon"]
 
     def __post_init__(self) -> None:
-        check_count(self.count)
+        check_integer("count", self.count, least=0)
         check_finite("scores", self.scores)
 
     def sample(

@@ -12,8 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from anchordiff.checks import check_rules
 from anchordiff.conditions import MazeCondition
-from anchordiff.configs import check_rules
 from anchordiff.nn.embeddings import fourier_features, fourier_size
 from anchordiff.nn.value_iteration import FAR, ValueIteration
 from anchordiff.records import TensorRecord

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from anchordiff.configs import check_rules
+from anchordiff.checks import check_rules
 from anchordiff.kernels import refinement
 from anchordiff.nn.attention import CrossAttention, Rotation, SelfAttention
 from anchordiff.nn.frame import LineFrame

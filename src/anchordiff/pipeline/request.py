@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from anchordiff.anchors import AnchorSet
+from anchordiff.checks import check_choice, check_integer
 from anchordiff.conditions import MazeCondition
 from anchordiff.masks import Even, MaskSampler
 from anchordiff.pipeline.config import (
@@ -16,8 +17,6 @@ from anchordiff.pipeline.config import (
     ClampDims,
     PipelineConfig,
     SamplerName,
-    check_choice,
-    check_integer,
     make_sampler,
 )
 from anchordiff.samplers import Sampler

@@ -1,6 +1,6 @@
 """Both stages as one planner."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Unpack
@@ -10,16 +10,18 @@ from torch import Tensor, nn
 
 from anchordiff import hub
 from anchordiff.anchors import AnchorSet
+from anchordiff.checks import check_integer
 from anchordiff.conditions import MazeCondition
 from anchordiff.denoiser import InterpDenoiser
 from anchordiff.keypoints import KeypointDiffusion
 from anchordiff.nn.maze_encoder import MazeEncoder, MazeEncoding
-from anchordiff.pipeline.batches import Group, split
-from anchordiff.pipeline.config import PipelineConfig, check_integer
+from anchordiff.pipeline.batches import split
+from anchordiff.pipeline.config import PipelineConfig
 from anchordiff.pipeline.records import Generation, Plan, Trace
 from anchordiff.pipeline.refine import clamp_states, fill_in, refine
 from anchordiff.pipeline.request import GenerateOptions, Limits, Request, StepCallback, check_request
 from anchordiff.pipeline.selection import check_clearance, choose
+from anchordiff.progress import progress_bar
 from anchordiff.samplers import ElementNoise
 
 
@@ -132,7 +134,14 @@ class TwoStagePipeline:
         with ExitStack() as stack:
             for network in (self.keypoints, self.denoiser):
                 stack.enter_context(_evaluating(network))
-            advance = stack.enter_context(_bar(groups, shown=options.get("progress", False)))
+            bar = stack.enter_context(
+                progress_bar(
+                    "generate",
+                    "batch",
+                    total=sum(len(group.batches) for group in groups),
+                    shown=options.get("progress", False),
+                )
+            )
             stack.enter_context(torch.inference_mode())
             for group in groups:
                 part = condition[group.conditions] if len(groups) > 1 else condition
@@ -144,7 +153,7 @@ class TwoStagePipeline:
                     for name, value in result.items():
                         parts.setdefault(name, []).append(value)
                     times = recorder.times
-                    advance()
+                    bar.update()
         # Joined outside of inference mode, tensors can be changed and differentiated by the caller.
         joined = {name: torch.cat(values) for name, values in parts.items()}
         trace = None
@@ -321,18 +330,6 @@ def _evaluating(network: nn.Module) -> Iterator[None]:
     finally:
         for module in modules:
             module.training = True
-
-
-@contextmanager
-def _bar(groups: list[Group], *, shown: bool) -> Iterator[Callable[[], object]]:
-    """A progress bar over batches; gives the function that moves it."""
-    if not shown:
-        yield lambda: None
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=sum(len(group.batches) for group in groups), unit="batch", desc="generate") as bar:
-        yield bar.update
 
 
 def _alike(first: MazeEncoder, second: MazeEncoder) -> bool:

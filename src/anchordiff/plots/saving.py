@@ -1,9 +1,10 @@
 """Writing pictures to files."""
 
-import os
 from pathlib import Path
 
 from matplotlib.figure import Figure
+
+from anchordiff.files import replacing
 
 
 def save_figure(figure: Figure, path: str | Path, *, dpi: int = 150) -> Path:
@@ -18,11 +19,6 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 150) -> Path:
         The path.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        figure.savefig(part, dpi=dpi)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=dpi, format=path.suffix[1:])
     return path

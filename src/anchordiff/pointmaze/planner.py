@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from anchordiff.checks import check_integer
 from anchordiff.conditions import MazeCondition
 from anchordiff.kernels.polyline import resample
 from anchordiff.pipeline import Plan, TwoStagePipeline
-from anchordiff.pipeline.config import check_integer
 from anchordiff.pipeline.selection import choose
 from anchordiff.pointmaze.mazes import GRID, PointMaze
 

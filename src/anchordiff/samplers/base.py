@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from anchordiff.checks import check_integer
 from anchordiff.samplers.noise import ElementNoise, NoiseSource
 from anchordiff.schedules import Schedule
 
@@ -42,8 +43,7 @@ def time_grid(steps: int, spacing: Spacing) -> Float[Tensor, " times"]:
         >>> time_grid(2, "quadratic").tolist()
         [1.0, 0.25, 0.0]
     """
-    if not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"steps must be an integer of at least 1, found {steps!r}")
+    check_integer("steps", steps)
     u = 1.0 - torch.arange(steps + 1, dtype=torch.float64) / steps
     if spacing == "linear":
         return u

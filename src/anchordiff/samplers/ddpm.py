@@ -7,6 +7,7 @@ from typing import Literal, final, get_args
 
 from torch import Tensor
 
+from anchordiff.checks import check_choice
 from anchordiff.samplers.base import Sampler, Step
 from anchordiff.samplers.noise import NoiseSource
 
@@ -37,9 +38,7 @@ class DDPMSampler(Sampler):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.variance not in get_args(Variance):
-            known = ", ".join(repr(choice) for choice in get_args(Variance))
-            raise ValueError(f"variance must be one of {known}, found {self.variance!r}")
+        check_choice("variance", self.variance, get_args(Variance))
 
     @property
     def is_stochastic(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Literal, final, get_args
 
 from torch import Tensor
 
+from anchordiff.checks import check_choice
 from anchordiff.samplers.base import Sampler, Step
 from anchordiff.samplers.noise import NoiseSource
 
@@ -54,9 +55,7 @@ class FlowSampler(Sampler):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.method not in get_args(FlowMethod):
-            known = ", ".join(repr(choice) for choice in get_args(FlowMethod))
-            raise ValueError(f"method must be one of {known}, found {self.method!r}")
+        check_choice("method", self.method, get_args(FlowMethod))
 
     def _move(
         self,

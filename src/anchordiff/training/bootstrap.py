@@ -21,6 +21,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from anchordiff.anchors import AnchorSet
+from anchordiff.checks import check_choice
 from anchordiff.conditions import MazeCondition
 from anchordiff.data import ParticleBatch
 from anchordiff.denoiser import InterpDenoiser
@@ -77,9 +78,7 @@ class Bootstrap:
             raise ValueError(f"tolerance must be positive, found {self.tolerance}")
         if self.sampler_steps < 1:
             raise ValueError(f"sampler_steps must be at least 1, found {self.sampler_steps}")
-        if self.sampler_spacing not in get_args(Spacing):
-            known = ", ".join(map(repr, get_args(Spacing)))
-            raise ValueError(f"sampler_spacing must be one of {known}, found {self.sampler_spacing!r}")
+        check_choice("sampler_spacing", self.sampler_spacing, get_args(Spacing))
 
     def probability(self, step: int) -> float:
         """The probability for the optimiser step that follows `step` finished ones."""

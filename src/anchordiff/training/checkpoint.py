@@ -1,15 +1,14 @@
 """Checkpoint files: whole or not there, safe to load, at home on any device."""
 
-import os
 import pickle
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 
 from anchordiff.errors import CorruptFileError
+from anchordiff.files import replacing
 from anchordiff.training.state import TrainState
 
 _FORMAT = "anchordiff checkpoint 1"
@@ -20,7 +19,8 @@ def save_checkpoint(path: str | Path, state: TrainState) -> None:
     """Write a run's state so that `path` always holds a whole checkpoint: the old one or the new one."""
     path = Path(path)
     content = {"format": _FORMAT, **state.state_dict()}
-    write_atomically(path, lambda file: torch.save(content, file))
+    with replacing(path) as file:
+        torch.save(content, file)
     state.saved = path
 
 
@@ -54,24 +54,3 @@ def load_checkpoint(path: str | Path, state: TrainState) -> None:
     """
     state.load_state_dict(read_checkpoint(path))
     state.saved = Path(path)
-
-
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill a file, and give it its name only when it is whole and on the disk.
-
-    One process writes a path at a time: the temporary file has a fixed name, so that what a killed
-    process left behind is overwritten and not piled up.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from anchordiff.configs import check_rules
+from anchordiff.checks import check_integer, check_rules
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -57,12 +57,16 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name, least in (
+            ("steps", 1),
+            ("batch_size", 1),
+            ("accumulate", 1),
+            ("warmup_steps", 0),
+            ("seed", 0),
+        ):
+            check_integer(name, getattr(self, name), least=least)
         rules = {
-            "steps": (self.steps >= 1, "be at least 1"),
-            "batch_size": (self.batch_size >= 1, "be at least 1"),
-            "accumulate": (self.accumulate >= 1, "be at least 1"),
             "learning_rate": (0 < self.learning_rate < math.inf, "be positive"),
-            "warmup_steps": (self.warmup_steps >= 0, "not be negative"),
             "final_ratio": (0 <= self.final_ratio <= 1, "lie in [0, 1]"),
             "weight_decay": (self.weight_decay >= 0, "not be negative"),
             "betas": (all(0 <= beta < 1 for beta in self.betas), "lie in [0, 1)"),
@@ -70,7 +74,6 @@ class TrainConfig:
             "ema_decay": (self.ema_decay is None or 0 <= self.ema_decay < 1, "lie in [0, 1) or be None"),
             "ema_warmup": (self.ema_warmup >= 1, "be at least 1"),
             "precision": (self.precision in ("fp32", "bf16", "fp16"), "be 'fp32', 'bf16' or 'fp16'"),
-            "seed": (self.seed >= 0, "not be negative"),
         }
         check_rules(self, rules)
         if self.batch_size % self.accumulate:

@@ -9,8 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tqdm import tqdm
-
 from anchordiff.errors import CorruptFileError
 from anchordiff.training.loop import TrainStep
 
@@ -136,9 +134,3 @@ class Board:
         """Write out what is left."""
         if self._writer is not None:
             self._writer.close()
-
-
-def progress_bar(*, steps: int, start: int, shown: bool | None, name: str) -> "tqdm[Any]":
-    """A bar with steps per second and time left; `shown=None` shows it only on a terminal."""
-    hidden = None if shown is None else not shown
-    return tqdm(total=steps, initial=start, disable=hidden, desc=name, unit="step", dynamic_ncols=True)

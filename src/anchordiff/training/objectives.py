@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from anchordiff.anchors import AnchorSet
-from anchordiff.configs import check_rules
+from anchordiff.checks import check_rules
 from anchordiff.data import ParticleBatch
 from anchordiff.denoiser import InterpDenoiser
 from anchordiff.interpolation import with_velocity

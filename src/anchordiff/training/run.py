@@ -14,13 +14,15 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from anchordiff.configs import check_rules
+from anchordiff.checks import check_rules
 from anchordiff.errors import CorruptFileError, TrainingError
-from anchordiff.training.checkpoint import load_checkpoint, save_checkpoint, write_atomically
+from anchordiff.files import write_whole
+from anchordiff.progress import progress_bar
+from anchordiff.training.checkpoint import load_checkpoint, save_checkpoint
 from anchordiff.training.config import TrainConfig
 from anchordiff.training.distributed import Ranks, joined
 from anchordiff.training.interrupt import deferred_interrupt
-from anchordiff.training.logs import Board, JsonLog, Window, progress_bar
+from anchordiff.training.logs import Board, JsonLog, Window
 from anchordiff.training.loop import Batches, Loss, TrainStep, train
 from anchordiff.training.state import TrainState, differences
 
@@ -191,7 +193,7 @@ def _open_folder(
     if ranks.any(state.step != ranks.first(state.step, device=state.device), device=state.device):
         raise TrainingError(f"processes must resume from one step, found different checkpoints in {out}")
     if ranks.rank == 0 and not last.exists():
-        write_atomically(record, lambda file: file.write(json.dumps(settings, indent=2).encode() + b"\n"))
+        write_whole(record, json.dumps(settings, indent=2).encode() + b"\n")
         save_checkpoint(last, state)
     state.saved = last
 
@@ -219,7 +221,11 @@ class _Run:
             self.bar = stack.enter_context(
                 closing(
                     progress_bar(
-                        steps=state.config.steps, start=state.step, shown=options.progress, name=out.name
+                        out.name,
+                        "step",
+                        total=state.config.steps,
+                        start=state.step,
+                        shown=options.progress,
                     )
                 )
             )
@@ -254,7 +260,7 @@ class _Run:
             state.ema.copy_to(self.model)
         if self.writes and weights is not None:
             tensors = {n: v.detach().cpu().clone().contiguous() for n, v in self.model.state_dict().items()}
-            write_atomically(weights, lambda file: file.write(save(tensors)))
+            write_whole(weights, save(tensors))
         self.model.eval()
         return RunResult(
             step=state.step, finished=finished, checkpoint=self.last, weights=weights, best=state.best

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from anchordiff.cli import main
-from anchordiff.data import shard_files
 from anchordiff.data.pointmaze import GenerationConfig, chunks, generate, minari_out, rollout
 from anchordiff.data.pointmaze.local_minari import minari_root
 from anchordiff.errors import CorruptFileError
+from anchordiff.files import claimed
 from anchordiff.pointmaze import POINT_MAZES
 
 IDS = ("anchordiff/pointmaze/umaze-dfs-v0", "anchordiff/pointmaze/umaze-qiter-v0")
@@ -199,7 +199,7 @@ def test_one_process_at_a_time(tmp_path):
     hidden = tmp_path / ".anchordiff" / SHORT.dataset_id.replace("/", "__")
     hidden.mkdir(parents=True)
     with (
-        shard_files.claimed(hidden / "lock"),
+        claimed(hidden / "lock"),
         pytest.raises(ValueError, match="found another process making anchordiff/pointmaze/umaze-dfs-v0"),
     ):
         generate(SHORT, tmp_path, progress=False)

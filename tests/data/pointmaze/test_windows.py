@@ -187,7 +187,7 @@ def test_filters_keep_what_they_say(recording, a, b, kind):
 
 @pytest.mark.usefixtures("unchecked")
 def test_wrong_values_are_refused(recording):
-    with pytest.raises(ValueError, match=r"measure must be one of path_length, .* found 'length'"):
+    with pytest.raises(ValueError, match=r"measure must be one of 'path_length', .* found 'length'"):
         Within("length")
     with pytest.raises(ValueError, match=r"least must be at most most, found 2\.0 and 1\.0"):
         Within("turns", least=2.0, most=1.0)

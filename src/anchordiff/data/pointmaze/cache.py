@@ -4,7 +4,6 @@ A cache file holds the arrays, the maze, what they were read from (id, version, 
 and times of its files) and a SHA-256 of all of it. One that was read from something else counts as none.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from anchordiff.configs import Json, config_from_json
+from anchordiff.data.digests import content_digest
 from anchordiff.data.pointmaze.recording import Recording
 from anchordiff.errors import CorruptFileError
 from anchordiff.maze import Maze
@@ -42,7 +42,7 @@ def pack_recording(recording: Recording, source: Mapping[str, Json]) -> bytes:
         "maze": json.dumps(asdict(layout), sort_keys=True),
     }
     arrays = {name: np.ascontiguousarray(getattr(recording, name)) for name in _ARRAYS}
-    return save(arrays, metadata={**header, "sha256": _digest(header, arrays)})
+    return save(arrays, metadata={**header, "sha256": content_digest(header, arrays)})
 
 
 def load_recording(path: Path, source: Mapping[str, Json]) -> Recording | None:
@@ -60,7 +60,7 @@ def load_recording(path: Path, source: Mapping[str, Json]) -> Recording | None:
     except (SafetensorError, OSError) as error:
         raise CorruptFileError(f"{path} is corrupt: {error}; remove it to read the data set anew") from error
     digest = header.pop("sha256", None)
-    if digest != _digest(header, arrays):
+    if digest != content_digest(header, arrays):
         raise CorruptFileError(
             f"{path} is corrupt: its content does not match its SHA-256; remove it to read the data set anew"
         )
@@ -70,11 +70,3 @@ def load_recording(path: Path, source: Mapping[str, Json]) -> Recording | None:
     walls = Maze.from_text(layout.text).walls
     maze = Maze(walls, cell_size=layout.cell_size, origin=layout.origin, flip_y=layout.flip_y)
     return Recording(maze=maze, **arrays)
-
-
-def _digest(header: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.sha256(json.dumps(dict(header), sort_keys=True).encode())
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()

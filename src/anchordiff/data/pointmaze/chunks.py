@@ -13,7 +13,7 @@ import numpy as np
 from anchordiff.configs import Json
 from anchordiff.data.pointmaze.rollout import Chunk
 from anchordiff.errors import CorruptFileError
-from anchordiff.hub.folders import write_json, write_whole
+from anchordiff.files import write_json, write_whole
 
 CHUNK_STEPS: Final = 20_000
 _MEMORY: Final = "memory"

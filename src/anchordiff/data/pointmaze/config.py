@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from anchordiff.checks import check_choice, check_integer
 from anchordiff.data.particle import Split
 from anchordiff.data.pointmaze.windows import WindowKind
 
@@ -60,8 +61,7 @@ class PointMazeConfig:
             ("pace", self.pace, get_args(Pace)),
             ("split", self.split, get_args(Split)),
         ):
-            if value not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, found {value!r}")
+            check_choice(name, value, allowed)
         for name, number, least in (
             ("horizon", self.horizon, 2),
             *(("lengths", length, 1) for length in self.lengths),
@@ -70,8 +70,7 @@ class PointMazeConfig:
             ("split_seed", self.split_seed, 0),
             ("seed", self.seed, 0),
         ):
-            if not isinstance(number, int) or isinstance(number, bool) or number < least:
-                raise ValueError(f"{name} must be an integer of at least {least}, found {number!r}")
+            check_integer(name, number, least=least)
         if self.lengths and self.windows == "episode":
             raise ValueError(f"lengths must be left out for whole episodes, found {self.lengths}")
         if self.stride != 1 and self.windows != "random":

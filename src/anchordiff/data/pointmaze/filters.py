@@ -14,6 +14,7 @@ from typing import final, get_args
 import numpy as np
 from jaxtyping import Bool
 
+from anchordiff.checks import check_choice
 from anchordiff.data.pointmaze.measures import Measure, Measures
 
 
@@ -57,9 +58,7 @@ class Within(WindowFilter):
     most: float = field(default=math.inf, kw_only=True)
 
     def __post_init__(self) -> None:
-        if self.measure not in get_args(Measure):
-            known = ", ".join(get_args(Measure))
-            raise ValueError(f"measure must be one of {known}, found {self.measure!r}")
+        check_choice("measure", self.measure, get_args(Measure))
         if not self.least <= self.most:
             raise ValueError(f"least must be at most most, found {self.least} and {self.most}")
 

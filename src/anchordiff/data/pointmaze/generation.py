@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
+from anchordiff.checks import check_choice, check_integer
 from anchordiff.configs import Json, config_to_json
 from anchordiff.pointmaze import POINT_MAZES, PointMaze, controllers
 from anchordiff.pointmaze.solvers import SolverName
@@ -44,15 +45,10 @@ class GenerationConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, value, allowed in (
-            ("maze", self.maze, get_args(MazeName)),
-            ("flavour", self.flavour, get_args(Flavour)),
-        ):
-            if value not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, found {value!r}")
-        for name, number, least in (("steps", self.steps, 1), ("seed", self.seed, 0)):
-            if not isinstance(number, int) or isinstance(number, bool) or number < least:
-                raise ValueError(f"{name} must be an integer of at least {least}, found {number!r}")
+        check_choice("maze", self.maze, get_args(MazeName))
+        check_choice("flavour", self.flavour, get_args(Flavour))
+        check_integer("steps", self.steps)
+        check_integer("seed", self.seed, least=0)
         if not (math.isfinite(self.noise) and self.noise >= 0.0):
             raise ValueError(f"noise must be finite and not negative, found {self.noise}")
 

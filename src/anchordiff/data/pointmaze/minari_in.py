@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-from tqdm import tqdm
 
 from anchordiff.configs import Json
 from anchordiff.data.pointmaze.cache import load_recording, pack_recording
 from anchordiff.data.pointmaze.generation import Flavour, GenerationConfig, MazeName
 from anchordiff.data.pointmaze.local_minari import find_root, import_minari, minari_root
 from anchordiff.data.pointmaze.recording import Recording
-from anchordiff.hub.folders import write_whole
+from anchordiff.files import write_whole
 from anchordiff.maze import Maze
 from anchordiff.pointmaze import POINT_MAZES
+from anchordiff.progress import progress_bar
 
 
 def default_cache() -> Path:
@@ -98,9 +98,8 @@ def _read(dataset: Any, *, progress: bool | None) -> Recording:  # noqa: ANN401
     maze = _find_maze(dataset)
     observations, actions, goals, starts, ends = [], [], [], [], []
     rows, last = 0, None
-    disable = None if progress is None else not progress
-    for episode in tqdm(
-        dataset, total=dataset.total_episodes, desc=dataset.id, unit="episode", disable=disable
+    for episode in progress_bar(
+        dataset.id, "episode", over=dataset, total=dataset.total_episodes, shown=progress
     ):
         seen = _states(episode, dataset.id)
         desired = np.asarray(episode.observations["desired_goal"])

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from tqdm import tqdm
 
 from anchordiff.configs import Json
 from anchordiff.data.pointmaze.chunks import ChunkFolder, check_provenance
@@ -22,8 +21,9 @@ from anchordiff.data.pointmaze.local_minari import (
     minari_root,
 )
 from anchordiff.data.pointmaze.rollout import Rollout
-from anchordiff.data.shard_files import claimed
+from anchordiff.files import claimed
 from anchordiff.pointmaze import make_gymnasium
+from anchordiff.progress import progress_bar
 
 PROVENANCE: Final = "anchordiff"
 """Key of a data set's metadata under which its provenance stands."""
@@ -118,7 +118,7 @@ def _simulate(config: GenerationConfig, chunks: ChunkFolder, *, progress: bool |
             rollout.remember(kept[-1][2])
         parts = [chunk for chunk, _, _ in kept]
         first = kept[0][1] if kept else rollout.success
-        with _bar(config.steps, "simulate", "step", progress=progress, initial=begun) as bar:
+        with progress_bar("simulate", "step", total=config.steps, start=begun, shown=progress) as bar:
             for number in range(done, chunks.count):
                 before = rollout.success
                 parts.append(rollout.advance(chunks.size(number), bar.update))
@@ -143,7 +143,7 @@ def _write(
     shutil.rmtree(staging, ignore_errors=True)
     episodes = len(stream.cuts) - 1
     environment, eval_environment = _environments(config)
-    with _bar(episodes, "write", "episode", progress=progress) as bar, minari_root(staging):
+    with progress_bar("write", "episode", total=episodes, shown=progress) as bar, minari_root(staging):
         buffers = (
             minari.data_collector.EpisodeBuffer(seed=config.seed if number == 0 else None, **fields)
             for number, fields in enumerate(_counted(stream, bar))
@@ -225,8 +225,3 @@ def _version(made_by: dict[str, Json], package: str) -> str:
     versions = made_by["versions"]
     assert isinstance(versions, dict)
     return str(versions[package])
-
-
-def _bar(total: int, title: str, unit: str, *, progress: bool | None, initial: int = 0) -> Any:  # noqa: ANN401
-    disable = None if progress is None else not progress
-    return tqdm(total=total, initial=initial, desc=title, unit=unit, unit_scale=True, disable=disable)

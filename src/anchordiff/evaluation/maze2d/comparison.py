@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from tqdm import tqdm
-
 from anchordiff.evaluation.maze2d.agents import Agent
 from anchordiff.evaluation.maze2d.measures import AgentResult, PairedDifference, paired_difference
 from anchordiff.evaluation.maze2d.rollout import run_episode
@@ -14,6 +12,7 @@ from anchordiff.evaluation.maze2d.starts import Starts, load_starts
 from anchordiff.evaluation.tables import markdown_table, show_number
 from anchordiff.pointmaze import PointMazeEnv, Task, find_walls
 from anchordiff.pointmaze.versions import installed_versions
+from anchordiff.progress import progress_bar
 
 _PACKAGES: Final = ("anchordiff", "gymnasium", "gymnasium-robotics", "mujoco", "numpy", "toppra")
 
@@ -118,7 +117,9 @@ def evaluate_maze2d(
         for agent in agents:
             # So that no set-up, as compilation, is in the times; an agent keeps nothing from it.
             run_episode(env, agent, starts, 0, seed=seed)
-            numbers = tqdm(range(episodes), desc=agent.name, disable=not progress, leave=False)
+            numbers = progress_bar(
+                agent.name, "episode", over=range(episodes), total=episodes, shown=progress, leave=False
+            )
             rollouts = tuple(run_episode(env, agent, starts, number, seed=seed) for number in numbers)
             results.append(AgentResult(name=agent.name, starts=starts, rollouts=rollouts, walls=walls))
     return Maze2dEvaluation(starts=starts, results=tuple(results), settings=settings)
