@@ -175,5 +175,5 @@ def test_checking_a_call_is_cheap(new_condition, unchecked):
 def test_integers_of_numpy_are_integers(untouched, condition, unchecked):
     config = PipelineConfig(steps=np.int64(3))
     assert config_to_json(config)["steps"] == 3
-    with pytest.raises(ValueError, match="candidates must be an integer of at least 1, found np.int64"):
+    with pytest.raises(ValueError, match=r"candidates must be an integer of at least 1, found np\.int64"):
         untouched.plan(condition, candidates=np.int64(0))
