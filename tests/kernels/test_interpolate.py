@@ -57,19 +57,6 @@ def test_adjoint_is_the_transpose(case, seed):
     np.testing.assert_allclose(forward, backward, rtol=1e-9, atol=1e-9)
 
 
-def test_threads_change_nothing():
-    rng = np.random.default_rng(0)
-    keypoints = rng.normal(size=(300, 5, 4))
-    anchors = random_anchors(rng, 300, 5, 400)
-    assert keypoints[:1].nbytes / 5 * 400 * 300 > 3e6  # large enough for the parallel variant
-    np.testing.assert_array_equal(
-        interpolate_linear(keypoints, anchors, 400, threads=3), interpolate_linear(keypoints, anchors, 400)
-    )
-    anchors[217, 2] = anchors[217, 1]
-    with pytest.raises(ValueError, match=r"anchors\[217\] must increase strictly from 0 to 399"):
-        interpolate_linear(keypoints, anchors, 400, threads=3)
-
-
 def test_an_empty_batch_stays_empty():
     assert interpolate_linear(np.zeros((0, 3, 2)), np.zeros((0, 3), np.int64), 5).shape == (0, 5, 2)
 

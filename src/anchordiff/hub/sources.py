@@ -52,7 +52,7 @@ def _locate_here(source: str | Path) -> Path | None:
     if isinstance(source, str):
         if source in bundled_names():
             return Path(str(files("anchordiff"))) / "weights" / source
-        if not Path(source).is_dir() and _REPO.fullmatch(source) and source[0] not in ".~":
+        if not Path(source).is_dir() and _REPO.fullmatch(source):
             return None
         if not Path(source).is_dir() and "/" not in source and "\\" not in source:
             names = ", ".join(map(repr, bundled_names())) or "none in this installation"

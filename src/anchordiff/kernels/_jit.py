@@ -38,7 +38,7 @@ class _Cache(FunctionCache):
         self._cache_file._source_stamp = _STAMP
 
 
-def kernel(*, parallel: bool = False, fastmath: bool = False) -> Callable[[Function], Function]:
+def kernel(*, fastmath: bool = False) -> Callable[[Function], Function]:
     """Compile a function with Numba on its first call, and keep the machine code on disk if that is possible.
 
     The code on disk is that of all kernels as they are: after a change to any of them, each is compiled anew. Where no
@@ -46,14 +46,12 @@ def kernel(*, parallel: bool = False, fastmath: bool = False) -> Callable[[Funct
     process.
 
     Args:
-        parallel: run `numba.prange` loops on Numba's threads.
         fastmath: let the compiler reorder floating-point sums, and divide without looking for zeros.
     """
 
     def compile_lazily(function: Function) -> Function:
         dispatcher: Any = numba.njit(
             nogil=True,
-            parallel=parallel,
             fastmath=fastmath,
             error_model="numpy" if fastmath else "python",
         )(function)

@@ -4,7 +4,6 @@ Notation: `taken` marks steps that are anchors already; the others are free. Ste
 ends, which every kernel here makes anchors.
 """
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Bool, Float, Int
@@ -14,8 +13,6 @@ from anchordiff.kernels._jit import kernel
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-_PARALLEL_WORK = 1 << 22  # cells of the dynamic programme; fewer are done before a second thread has started
 
 
 @kernel()
@@ -49,8 +46,8 @@ def _spread(taken: Bools, count: int, out: Bools) -> None:
 
 
 @kernel()
-def _optimal_rows(trajectory: Floats, taken: Bools, out: Ints, start: int, stop: int) -> None:
-    """Fill rows of `out`; a row that cannot be filled gets -1 as its first entry.
+def _optimal_rows(trajectory: Floats, taken: Bools, out: Ints) -> None:
+    """Fill `out`; a row that cannot be filled gets -1 as its first entry.
 
     `best[k, j]` is the least error up to anchor `j` with `k` steps drawn. The chord from `i` to `j = i + g`
     errs by `Σ |y_l - (m/g) y_j|²` with `y_l = x_l - x_i` and `m = l - i`: two running sums over `l` give it.
@@ -61,7 +58,7 @@ def _optimal_rows(trajectory: Floats, taken: Bools, out: Ints, start: int, stop:
     source = np.empty((count + 1, horizon), np.int64)
     cost = np.empty(horizon)
     moment = np.empty(dim)
-    for b in range(start, stop):
+    for b in range(out.shape[0]):
         free = ~taken[b]
         best[:] = np.inf
         if count >= free[0]:
@@ -114,13 +111,6 @@ def _optimal_rows(trajectory: Floats, taken: Bools, out: Ints, start: int, stop:
             j = source[k + np.int64(free[j]), j]
 
 
-@kernel(parallel=True)
-def _optimal_parallel(trajectory: Floats, taken: Bools, out: Ints, threads: int) -> None:
-    batch = out.shape[0]
-    for part in numba.prange(threads):
-        _optimal_rows(trajectory, taken, out, batch * part // threads, batch * (part + 1) // threads)
-
-
 def spread_evenly(taken: Bool[np.ndarray, "batch horizon"], count: int) -> Bool[np.ndarray, "batch horizon"]:
     """Choose `count` free steps a row so that the widest gap between anchors is as small as it can be.
 
@@ -141,7 +131,6 @@ def optimal_anchors(
     num_anchors: int,
     *,
     taken: Bool[np.ndarray, "batch horizon"] | None = None,
-    threads: int = 1,
 ) -> Int[np.ndarray, "batch K"]:
     """Find the anchors whose linear interpolation has the least squared error, by dynamic programming.
 
@@ -152,7 +141,6 @@ def optimal_anchors(
         trajectory: states at every step.
         num_anchors: K, steps to choose a row, the free ends among them.
         taken: steps that are anchors already; they help to interpolate and are not in the result.
-        threads: share large batches among this many threads; keep 1 inside worker processes.
 
     Raises:
         ValueError: if there is no such choice or shapes do not fit.
@@ -177,10 +165,7 @@ def optimal_anchors(
         raise ValueError(f"num_anchors must be at least 1 and horizon 2, found {num_anchors} and {horizon}")
     out = np.empty((batch, num_anchors), np.int64)
     trajectory, taken = np.ascontiguousarray(trajectory), np.ascontiguousarray(taken)
-    if threads > 1 and batch * num_anchors * horizon**2 >= _PARALLEL_WORK:
-        _optimal_parallel(trajectory, taken, out, threads)
-    else:
-        _optimal_rows(trajectory, taken, out, 0, batch)
+    _optimal_rows(trajectory, taken, out)
     if batch and out[:, 0].min() < 0:
         row = int(out[:, 0].argmin())
         free = ~taken[row]

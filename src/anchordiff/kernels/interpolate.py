@@ -7,7 +7,6 @@ second term is 0, so keypoints are reproduced bit by bit.
 
 from collections.abc import Callable
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float, Int
@@ -23,7 +22,6 @@ Ints = npt.NDArray[np.int64]
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 # What kernels return besides the number of a row with bad anchors.
 _DONE, _UNFIT = -1, -2
-_PARALLEL_BYTES = 5 << 19  # starting threads costs more than they save below about 2.5 MB
 
 
 @kernel()
@@ -99,12 +97,12 @@ def _row_of_any(keypoints: Floats, anchors: Ints, flat: Floats, b: int, horizon:
 
 
 @kernel()
-def _fill_rows(keypoints: Floats, anchors: Ints, out: Floats, start: int, stop: int) -> int:
-    """Write rows `start … stop - 1`; return the first row with bad anchors, or `_DONE`."""
+def _fill_rows(keypoints: Floats, anchors: Ints, out: Floats) -> int:
+    """Write all rows; return the first row with bad anchors, or `_DONE`."""
     num_anchors, dim = keypoints.shape[1], keypoints.shape[2]
     horizon = out.shape[1]
     flat = out.reshape(out.size)
-    for b in range(start, stop):
+    for b in range(out.shape[0]):
         good = anchors[b, 0] == 0 and anchors[b, num_anchors - 1] == horizon - 1
         # The common dimensions are written out: that is what the compiler turns into full vectors.
         if dim == 2:
@@ -140,7 +138,7 @@ def _fill_by_types(keypoints: types.Type, anchors: types.Type, out: types.Type) 
             or anchors.shape[1] < 2
         ):
             return _UNFIT
-        return _fill_rows(keypoints, anchors, out, 0, out.shape[0])
+        return _fill_rows(keypoints, anchors, out)
 
     return fill
 
@@ -156,17 +154,6 @@ def _dtype(kind: types.Type, *, ndim: int) -> types.Type | None:
 @kernel()
 def _fill(keypoints: Floats, anchors: Ints, out: Floats) -> int:
     return _fill_if_fit(keypoints, anchors, out)
-
-
-@kernel(parallel=True)
-def _fill_parallel(keypoints: Floats, anchors: Ints, out: Floats, threads: int) -> int:
-    batch = out.shape[0]
-    bad = np.empty(threads, np.int64)
-    for part in numba.prange(threads):
-        bad[part] = _fill_rows(
-            keypoints, anchors, out, batch * part // threads, batch * (part + 1) // threads
-        )
-    return int(bad.max())
 
 
 @kernel()
@@ -203,8 +190,6 @@ def interpolate_linear(
     keypoints: Float[np.ndarray, "batch K dim"],
     anchors: Int[np.ndarray, "batch K"],
     horizon: int,
-    *,
-    threads: int = 1,
 ) -> Float[np.ndarray, "batch horizon dim"]:
     """Interpolate linearly between keypoints.
 
@@ -212,8 +197,6 @@ def interpolate_linear(
         keypoints: states at the anchors; float32 or float64.
         anchors: steps of the keypoints, strictly increasing from 0 to `horizon - 1`; int64.
         horizon: number of steps of the result.
-        threads: share large batches (from about 2.5 MB of output) among this many threads; keep 1 inside
-            worker processes.
 
     Raises:
         ValueError: if shapes or dtypes do not fit, or a row of `anchors` breaks the rule above.
@@ -223,16 +206,15 @@ def interpolate_linear(
         >>> interpolate_linear(np.array([[[0.0], [6.0], [7.0]]]), np.array([[0, 3, 4]]), 5)[0, :, 0].tolist()
         [0.0, 2.0, 4.0, 6.0, 7.0]
     """
-    if threads == 1:
-        # For one row, to look at the arrays from here takes longer than the work; the kernel does it.
-        try:
-            batch, _, dim = keypoints.shape
-            out = np.empty((batch, horizon, dim), keypoints.dtype)
-            if _fill(keypoints, anchors, out) == _DONE:
-                return out
-        except (AttributeError, ValueError, TypingError):
-            pass
-    return _interpolate_checked(keypoints, anchors, horizon, threads)
+    # For one row, to look at the arrays from here takes longer than the work; the kernel does it.
+    try:
+        batch, _, dim = keypoints.shape
+        out = np.empty((batch, horizon, dim), keypoints.dtype)
+        if _fill(keypoints, anchors, out) == _DONE:
+            return out
+    except (AttributeError, ValueError, TypingError):
+        pass
+    return _interpolate_checked(keypoints, anchors, horizon)
 
 
 def interpolate_linear_adjoint(
@@ -256,16 +238,13 @@ def interpolate_linear_adjoint(
 
 
 def _interpolate_checked(
-    keypoints: npt.NDArray[np.floating], anchors: Ints, horizon: int, threads: int
+    keypoints: npt.NDArray[np.floating], anchors: Ints, horizon: int
 ) -> npt.NDArray[np.floating]:
     keypoints, anchors = _checked(keypoints, anchors, "keypoints")
     if keypoints.shape[1] != anchors.shape[1]:
         raise ValueError(f"keypoints must have {anchors.shape[1]} anchors, found {keypoints.shape[1]}")
     out = np.empty((keypoints.shape[0], horizon, keypoints.shape[2]), keypoints.dtype)
-    if threads > 1 and out.nbytes >= _PARALLEL_BYTES:
-        bad = _fill_parallel(keypoints, anchors, out, threads)
-    else:
-        bad = _fill(keypoints, anchors, out)
+    bad = _fill(keypoints, anchors, out)
     if bad != _DONE:
         raise _bad_anchors(anchors, bad, horizon)
     return out

@@ -14,7 +14,7 @@ Batch = TypeVar("Batch")
 
 
 def prefetch(
-    make: Callable[[Key], Batch], keys: Iterable[Key], *, ahead: int = 2, workers: int = 1, pin: bool = False
+    make: Callable[[Key], Batch], keys: Iterable[Key], *, ahead: int = 2, pin: bool = False
 ) -> "closing[Generator[Batch, None, None]]":
     """Yield `make(key)` for each key in order, preparing up to `ahead` of them in the background.
 
@@ -23,14 +23,13 @@ def prefetch(
     for the thread.
 
     Args:
-        make: makes one batch; with several workers it must be safe to call from several threads.
+        make: makes one batch.
         keys: what to make batches of; read lazily.
         ahead: batches to hold ready; 0 makes each one when it is asked for.
-        workers: threads.
         pin: whether to copy the batches to page-locked memory, for asynchronous transfers to a GPU.
 
     Raises:
-        ValueError: if `ahead` is negative or `workers` below 1.
+        ValueError: if `ahead` is negative.
 
     Example:
         >>> with prefetch(lambda key: key * key, range(4)) as squares:
@@ -39,8 +38,6 @@ def prefetch(
     """
     if ahead < 0:
         raise ValueError(f"ahead must not be negative, found {ahead}")
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, found {workers}")
 
     def prepare(key: Key) -> Batch:
         batch = make(key)
@@ -48,13 +45,13 @@ def prefetch(
 
     if ahead == 0:
         return closing(prepare(key) for key in keys)
-    return closing(_in_background(prepare, keys, ahead, workers))
+    return closing(_in_background(prepare, keys, ahead))
 
 
 def _in_background(
-    prepare: Callable[[Key], Batch], keys: Iterable[Key], ahead: int, workers: int
+    prepare: Callable[[Key], Batch], keys: Iterable[Key], ahead: int
 ) -> Generator[Batch, None, None]:
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="prefetch")
+    pool = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
     remaining = iter(keys)
     try:
         ready: deque[Future[Batch]] = deque(pool.submit(prepare, key) for key in islice(remaining, ahead))
