@@ -129,3 +129,5 @@ def test_fields_must_be_float32_tensors():
         replace(good, start=good.start.double()).check()
     with pytest.raises(ValueError, match=r"walls must be a tensor.*found ndarray"):
         replace(good, walls=WALLS)
+    with pytest.raises(ValueError, match="walls must be an array or a tensor, found Maze"):
+        MazeCondition.from_arrays(Maze(WALLS[0]), START, GOAL)

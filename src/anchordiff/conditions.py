@@ -49,7 +49,7 @@ class MazeCondition(TensorRecord):
             ValueError: if a shape or dtype is wrong, the tensors sit on different devices, or an end is not
                 finite, outside the maze, inside a wall or on its edge; the message names the element.
         """
-        grid, first, last = (torch.as_tensor(array) for array in (walls, start, goal))
+        grid, first, last = _tensor("walls", walls), _tensor("start", start), _tensor("goal", goal)
         _check_walls(grid)
         _check_ends(grid, start=first, goal=last)
         distances = torch.from_numpy(signed_distances(grid.cpu().numpy())).to(grid.device)
@@ -76,6 +76,15 @@ class MazeCondition(TensorRecord):
             raise ValueError(f"sdf must be on {self.walls.device}, where walls is; found {self.sdf.device}")
         if not torch.isfinite(self.sdf).all():
             raise ValueError("sdf must be finite, found NaN or infinity")
+
+
+def _tensor(name: str, array: ArrayLike) -> Tensor:
+    try:
+        return torch.as_tensor(array)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} must be an array or a tensor, found {type(array).__name__} ({error})"
+        ) from error
 
 
 def _check_walls(walls: Tensor) -> None:
