@@ -129,3 +129,13 @@ def test_an_encoder_comes_with_its_own_sizes(stage, tmp_path, capsys):
     assert (
         "--model.encoder must be left out where --encoder gives the whole encoder" in capsys.readouterr().err
     )
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="names devices that must not be there")
+@pytest.mark.parametrize(
+    ("flags", "named"), [(["--device", "cuda"], "cuda:3"), (["--device", "cuda:1"], "cuda:1")]
+)
+def test_each_process_of_a_torchrun_takes_its_own_gpu(tmp_path, capsys, monkeypatch, flags, named):
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert main(["train", "keypoints", "--out", str(tmp_path / "run"), *flags]) == 2
+    assert f"--device must name a device of this machine, found '{named}'" in capsys.readouterr().err
