@@ -125,7 +125,7 @@ def test_bad_distances_are_refused(sdf, message):
 @pytest.mark.usefixtures("unchecked")
 def test_fields_must_be_float32_tensors():
     good = MazeCondition.from_arrays(WALLS, START, GOAL)
-    with pytest.raises(ValueError, match="start must be float32.*found torch.float64"):
+    with pytest.raises(ValueError, match=r"start must be float32.*found torch.float64"):
         replace(good, start=good.start.double()).check()
-    with pytest.raises(ValueError, match="walls must be a tensor.*found ndarray"):
+    with pytest.raises(ValueError, match=r"walls must be a tensor.*found ndarray"):
         replace(good, walls=WALLS)

@@ -246,8 +246,12 @@ def test_generate_takes_a_maze_of_ones_own(runs, tmp_path):
 @pytest.mark.parametrize(
     ("maze", "flags", "message"),
     [
-        (MAZE, ["--start", "4.5", "1.5"], "start[0] must be in a free cell"),
-        (MAZE, ["--start", "40", "1"], "start[0] must lie inside the maze"),
+        (
+            MAZE,
+            ["--start", "4.5", "1.5"],
+            "start must lie in a free cell of 9 x 5 cells (x, y), found (4.5, 1.5)",
+        ),
+        (MAZE, ["--start", "40", "1"], "start must lie in a free cell of 9 x 5 cells (x, y), found (40, 1)"),
         (MAZE.replace("...#G", "..##G"), [], "goal must be reachable from start"),
         ("###\n#?#\n###", [], "found '?'"),
         ("###\n###", [], "maze must have a free cell"),
