@@ -17,6 +17,17 @@ from anchordiff.hub.folders import CLASS_NAME, CONFIG, WEIGHTS, read_json, write
 from anchordiff.hub.sources import INDEX
 
 
+def check_folder(out: Path) -> None:
+    """Refuse a place for results that is no folder, or lies below something that is none.
+
+    Raises:
+        ValueError: says which file is there.
+    """
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise ValueError(f"--out must be a folder, found the file {there}")
+
+
 def check_out(out: Path, *, own: Collection[str] = ()) -> None:
     """Refuse a place for results that is no folder, or that holds a model or a run, which they would spoil.
 
@@ -27,9 +38,7 @@ def check_out(out: Path, *, own: Collection[str] = ()) -> None:
     Raises:
         ValueError: says what is there.
     """
-    there = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise ValueError(f"--out must be a folder, found the file {there}")
+    check_folder(out)
     for name in (INDEX, CONFIG, WEIGHTS, TRAINING):
         if name not in own and _is_kept(out / name):
             raise ValueError(f"--out must not hold a model or a run, found {name} in {out}")
