@@ -110,8 +110,15 @@ def test_every_command_explains_every_flag(command, capsys, monkeypatch):
     [
         (["fly"], "command must be one of generate"),
         (["train", "both"], "found 'train both'"),
-        (["generate"], "--out"),
         (["generate", "--out", "x", "--sed", "1"], "Unrecognized options: --sed, 1 (perhaps --seed?)"),
+        (["generate", "--outt", "x"], "(required); unrecognized options: --outt, x (perhaps --out?)\n"),
+        (
+            ["generate", "--sed", "1", "--outt=1,2"],
+            "unrecognized options: --sed, 1, --outt=1,2 (perhaps --out?)\n",
+        ),
+        (["generate", "--sed", "1"], "(required); unrecognized options: --sed, 1\n"),
+        (["generate"], "folder for the results. (required)\n"),
+        (["generate", "--out", "x", "--seed", "2.5"], "invalid literal for int() with base 10: '2.5'\n"),
         (["evaluate", "--suite", "particle-22"], "invalid choice 'particle-22'"),
         (["evaluate", "--pipeline", "nothing-like-it"], "source must be a bundled name"),
         ([*KEYPOINTS, "--out", "x", "--train.steps", "0"], "steps must be at least 1, found 0"),
