@@ -1,10 +1,11 @@
 """`anchordiff evaluate --suite maze2d`, in real MuJoCo."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from anchordiff.cli import main
+from anchordiff.cli import evaluate, main
 
 
 def test_a_pipeline_beside_the_reference_rows(tmp_path, capsys):
@@ -41,3 +42,45 @@ def test_a_pipeline_beside_the_reference_rows(tmp_path, capsys):
 def test_maze_and_task_belong_to_maze2d(flags, said, capsys):
     assert main(["evaluate", *flags]) == 2
     assert said in capsys.readouterr().err
+
+
+MAZE2D = ["--suite", "maze2d", "--maze", "umaze", "--task", "single"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ([*MAZE2D, "--full-sequence", "runs/full"], "--full-sequence must be left out with --suite maze2d"),
+        ([*MAZE2D, "--timed", "20"], "--timed must be left out with --suite maze2d, found 20"),
+        ([*MAZE2D, "--batch-size", "100"], "--batch-size must be left out with --suite maze2d, found 100"),
+        ([*MAZE2D, "--size", "201"], "--size must lie in 1 ... 200 with --suite maze2d, found 201"),
+        ([*MAZE2D, "--candidates", "0"], "--candidates must be at least 1, found 0"),
+        ([*MAZE2D, "--seed", "-1"], "--seed must not be negative with --suite maze2d, found -1"),
+        (["--candidates", "0"], "--candidates must be at least 1, found 0"),
+        (["--threads", "0"], "--threads must be at least 1, found 0"),
+        (["--batch-size", "0"], "--batch-size must be at least 1, found 0"),
+        (["--timed", "-1"], "--timed must be at least 0, found -1"),
+        (["--size", "0"], "--size must lie in 1 ... 1000 with --suite particle-21, found 0"),
+        (["--out", "file"], "--out must be a folder, found the file file"),
+        ([*MAZE2D, "--out", "file/below"], "--out must be a folder, found the file"),
+    ],
+)
+def test_flags_are_checked_before_any_work(flags, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(evaluate, "load_pipeline", lambda *words: pytest.fail("worked"))
+    (tmp_path / "file").write_text("mine")
+    assert main(["evaluate", *flags]) == 2
+    found = capsys.readouterr().err
+    assert said in found
+    assert found.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_that_cannot_be_made_costs_no_work(tmp_path, monkeypatch, capsys):
+    def refuse(self, **options):
+        raise PermissionError(f"Permission denied: {self}")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr(evaluate, "evaluate", lambda *words, **options: pytest.fail("worked"))
+    assert main(["evaluate", "--out", str(tmp_path / "new")]) == 1
+    assert "Permission denied" in capsys.readouterr().err

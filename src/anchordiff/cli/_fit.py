@@ -16,9 +16,11 @@ from torch import nn
 from anchordiff import hub
 from anchordiff.cli._bootstrap import has_run, take_weights
 from anchordiff.cli._datasets import VALIDATION_SEED, DatasetName, TrainingData, particle_data, pointmaze_data
+from anchordiff.cli._output import check_out
 from anchordiff.cli._stages import TRAINING, pick_device
 from anchordiff.data import ParticleBatch, ParticleMazeConfig
 from anchordiff.data.pointmaze import PointMazeRecipe
+from anchordiff.hub.folders import CONFIG, WEIGHTS
 from anchordiff.plots import draw_curves, save_figure
 from anchordiff.training import Loss, RunOptions, Slot, TrainConfig, fit, read_log
 from anchordiff.training.bootstrap import ScheduledSampling, SteppedBatch
@@ -68,9 +70,14 @@ class TrainCommand(ABC):
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"--threads must be at least 1, found {self.threads}")
 
-    @abstractmethod
     def execute(self) -> None:
         """Train, or go on training."""
+        self._check_out()
+        self.fit_stage()
+
+    @abstractmethod
+    def fit_stage(self) -> None:
+        """Open the data, make the model and train it, in a folder that was found fit."""
 
     def open_data(self, *, horizon: int, dim: Literal[2, 4]) -> TrainingData:
         """The data for a model of that horizon and dim.
@@ -89,6 +96,13 @@ class TrainCommand(ABC):
             if of_model != of_data:
                 raise ValueError(f"--model.{name} must equal --data.{name}, found {of_model} and {of_data}")
         return particle_data(self.data)
+
+    def _check_out(self) -> None:
+        """Let a run go on in its folder, and a new one start where there is neither a run nor a model."""
+        if not self.resume and (self.out / TRAINING / CONFIG).exists():
+            raise ValueError(f"--out must be a new folder without --resume, found a run in {self.out}")
+        goes_on = self.resume and has_run(self.out)
+        check_out(self.out, own=(TRAINING, CONFIG, WEIGHTS) if goes_on else (TRAINING,))
 
 
 def run_training(

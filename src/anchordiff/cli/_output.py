@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
@@ -10,8 +10,39 @@ import numpy as np
 from torch import Tensor
 
 from anchordiff import __version__
+from anchordiff.cli._stages import TRAINING
 from anchordiff.configs import config_to_json
+from anchordiff.errors import CorruptFileError
 from anchordiff.files import write_json, write_whole
+from anchordiff.hub.folders import CLASS_NAME, CONFIG, WEIGHTS, read_json
+from anchordiff.hub.sources import INDEX
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a place for results that is no folder, or lies below something that is none.
+
+    Raises:
+        ValueError: says which file is there.
+    """
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise ValueError(f"--out must be a folder, found the file {there}")
+
+
+def check_out(out: Path, *, own: Collection[str] = ()) -> None:
+    """Refuse a place for results that is no folder, or that holds a model or a run, which they would spoil.
+
+    Args:
+        out: the folder; it need not be there yet.
+        own: names of what may be there because the command itself writes it.
+
+    Raises:
+        ValueError: says what is there.
+    """
+    check_folder(out)
+    for name in (INDEX, CONFIG, WEIGHTS, TRAINING):
+        if name not in own and _is_kept(out / name):
+            raise ValueError(f"--out must not hold a model or a run, found {name} in {out}")
 
 
 def write_settings(out: Path, command: object) -> None:
@@ -31,6 +62,18 @@ def show_table(rows: Mapping[str, str]) -> None:
     """Print names and values in two columns."""
     width = max(map(len, rows))
     sys.stdout.write("".join(f"{name:<{width}}  {value}\n" for name, value in rows.items()))
+
+
+def _is_kept(path: Path) -> bool:
+    """Whether a file or folder of that name is a part of a model or a run: flags are in a config.json too."""
+    if path.name == TRAINING:
+        return path.is_dir()
+    if path.name != CONFIG or not path.is_file():
+        return path.is_file()
+    try:
+        return CLASS_NAME in read_json(path)
+    except CorruptFileError:
+        return False
 
 
 def _plain(value: object) -> object:

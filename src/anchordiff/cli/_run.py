@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Protocol
+from typing import Final, Protocol
 
 import tyro
 
 from anchordiff.errors import AnchorDiffError
+
+_UNKNOWN: Final = "Unrecognized options:"
 
 
 class Command(Protocol):
@@ -53,25 +55,39 @@ def _parse(name: str, command_class: type[Command], words: Sequence[str]) -> Com
 
 
 def one_line(box: str) -> str:
-    r"""What the parser's box of several lines says first, and the first flag that it suggests.
+    r"""What the parser's box of several lines says first, what flags it does not know, and one that is like them.
 
     Example:
         >>> one_line("╭─ Title ──╮\n│ Unrecognized │\n│ options: --a │\n│ ──── │\n│ Run --help │\n╰────╯")
         'Unrecognized options: --a'
     """
-    lines = [line.strip("│ ") for line in box.splitlines()[1:]]
+    parts: list[list[str]] = [[]]
+    for line in (line.strip("│ ") for line in box.splitlines()[1:]):
+        if line and not line.strip("─-╭╮╰╯"):
+            parts.append([])
+        else:
+            parts[-1].append(line)
     # The title comes first, and without line-drawing characters a rule after it.
-    rules = [place for place, line in enumerate(lines) if line and not line.strip("─-╭╮╰╯")]
-    if len(rules) < 2:
+    parts = [part for part in parts if part]
+    if len(parts) < 2:
         return box.strip()
-    after = 1 if rules[0] == 0 else 0
-    first, rest = lines[after : rules[after]], lines[rules[after] :]
-    similar = [line.split()[0] for line in rest if line.startswith("--")]
-    wrong = [word.strip(",") for line in first for word in line.split() if word.startswith("--")]
-    if not wrong or not similar or set(wrong) & set(similar):
-        return " ".join(first)
-    (closest,) = get_close_matches(wrong[0], similar, n=1, cutoff=0.0)
-    return f"{' '.join(first)} (perhaps {closest}?)"
+    said = " ".join(parts[0])
+    place = next((i for i, part in enumerate(parts) if " ".join(part).startswith(_UNKNOWN)), None)
+    if place is None:
+        return said
+    unknown = parts.pop(place)
+    if place > 0:
+        said += f"; {unknown[0].lower()} {', '.join(unknown[1:])}"
+    known = {line.split()[0] for part in parts for line in part if line.startswith("--")}
+    # What the parser suggests is near enough by its own measure; a flag that is missing need not be.
+    nearness = 0.6 if place > 0 else 0.0
+    for word in " ".join(unknown).split():
+        wrong = word.split("=")[0].strip(",")
+        if wrong.startswith("--") and (
+            closest := get_close_matches(wrong, known - {wrong}, n=1, cutoff=nearness)
+        ):
+            return f"{said} (perhaps {closest[0]}?)"
+    return said
 
 
 def _complain(name: str, error: Exception | str, *, code: int) -> int:

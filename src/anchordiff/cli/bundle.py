@@ -9,9 +9,13 @@ import torch
 import tyro
 
 from anchordiff import hub
+from anchordiff.cli._bootstrap import has_run
+from anchordiff.cli._output import check_out
 from anchordiff.cli._stages import FULL_SEQUENCE, TRAINING, load_stage
 from anchordiff.denoiser import InterpDenoiser
 from anchordiff.files import write_whole
+from anchordiff.hub.folders import CONFIG, WEIGHTS
+from anchordiff.hub.sources import INDEX
 from anchordiff.keypoints import KeypointDiffusion
 from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
 from anchordiff.samplers import Spacing
@@ -48,7 +52,8 @@ class Bundle:
     half: tyro.conf.FlagCreatePairsOff[bool] = False
 
     def execute(self) -> None:
-        """Load, check, write."""
+        """Check, load, write."""
+        self._check_out()
         keypoints = load_stage(self.keypoints, KeypointDiffusion)
         if self.keypoint_blocks is not None:
             keypoints = keypoints.first_blocks(self.keypoint_blocks)
@@ -74,3 +79,11 @@ class Bundle:
                     write_whole(self.out / name / TRAINING / file, source.read_bytes())
         size = sum(path.stat().st_size for path in self.out.rglob("*") if path.is_file())
         sys.stdout.write(f"wrote {self.out}: {size / 2**20:.1f} MB\n")
+
+    def _check_out(self) -> None:
+        """Let a bundle take the place of an older one alone, never that of a run, be it one of its own stages."""
+        check_out(self.out, own=(INDEX,))
+        for name in ("keypoints", "denoiser", FULL_SEQUENCE):
+            part = self.out / name
+            older = (self.out / INDEX).is_file() and not has_run(part)
+            check_out(part, own=(CONFIG, WEIGHTS, TRAINING) if older else ())

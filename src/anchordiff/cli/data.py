@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tyro
 
-from anchordiff.cli._output import show_table
+from anchordiff.cli._output import check_out, show_table
 from anchordiff.configs import config_to_json
 from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset, write_shards
 from anchordiff.data.pointmaze import Flavour, GenerationConfig, MazeName, generate
@@ -37,6 +37,7 @@ class DataParticle:
 
     def execute(self) -> None:
         """Write what is missing."""
+        check_out(self.out)
         began = time.perf_counter()
         dataset = ParticleMazeDataset(self.data, size=self.size)
         made = write_shards(dataset, self.out, shard_size=self.shard_size, rebuild=self.rebuild)

@@ -7,8 +7,10 @@ from typing import Literal
 
 import torch
 
+from anchordiff.cli._output import check_folder
 from anchordiff.cli._stages import default_pipeline, load_full_sequence, load_pipeline, pick_device
 from anchordiff.evaluation import Evaluation, collision_rate, evaluate, find_suite
+from anchordiff.evaluation.maze2d.starts import STORED
 from anchordiff.files import write_json, write_whole
 from anchordiff.plots import Case, draw_cases, save_figure
 
@@ -34,10 +36,10 @@ class Evaluate:
         size: use only the first mazes of the suite, or episodes of maze2d (by default 100).
         candidates: candidates a plan.
         full_sequence: folder of the full-sequence baseline; by default the folder full_sequence of the
-            pipeline.
+            pipeline. Not for maze2d.
         seed: of the noise.
-        batch_size: mazes at a time.
-        timed: plans made alone to take the time of one; 0 for none.
+        batch_size: mazes at a time, by default 100. Not for maze2d.
+        timed: plans made alone to take the time of one, by default 20; 0 for none. Not for maze2d.
         out: folder for evaluation.json, table.md and a picture; by default runs/evaluation/SUITE.
         device: cpu, cuda, cuda:1, ...; by default a GPU where there is one.
         threads: threads on the CPU.
@@ -51,8 +53,8 @@ class Evaluate:
     candidates: int = 16
     full_sequence: str | None = None
     seed: int = 0
-    batch_size: int = 100
-    timed: int = 20
+    batch_size: int | None = None
+    timed: int | None = None
     out: Path | None = None
     device: str | None = None
     threads: int | None = None
@@ -62,6 +64,7 @@ class Evaluate:
             if (value is None) == (self.suite == "maze2d"):
                 rule = "is needed with" if value is None else "must be left out without"
                 raise ValueError(f"--{name} {rule} --suite maze2d, found --suite {self.suite}")
+        self._check_numbers()
 
     def execute(self) -> None:
         """Evaluate, print the table, write the files."""
@@ -69,33 +72,39 @@ class Evaluate:
             torch.set_num_threads(self.threads)
         device = pick_device(self.device)
         source = self.pipeline or default_pipeline(d4rl=self.suite == "maze2d")
+        name = self.suite if self.maze is None else f"maze2d-{self.maze}-{self.task}"
+        out = self.out or Path("runs") / "evaluation" / name
+        check_folder(out)
+        pipeline = load_pipeline(source, device)
         if self.maze is not None and self.task is not None:
             from anchordiff.cli._maze2d import run_maze2d
 
+            out.mkdir(parents=True, exist_ok=True)
             run_maze2d(
-                load_pipeline(source, device),
+                pipeline,
                 source,
                 maze=self.maze,
                 task=self.task,
                 episodes=100 if self.size is None else self.size,
                 candidates=self.candidates,
                 seed=self.seed,
-                out=self.out or Path("runs") / "evaluation" / f"maze2d-{self.maze}-{self.task}",
+                out=out,
             )
             return
+        full_sequence = load_full_sequence(self.full_sequence, source, device)
+        out.mkdir(parents=True, exist_ok=True)
         evaluation = evaluate(
-            load_pipeline(source, device),
+            pipeline,
             find_suite(self.suite),
             size=self.size,
             candidates=self.candidates,
-            full_sequence=load_full_sequence(self.full_sequence, source, device),
+            full_sequence=full_sequence,
             seed=self.seed,
-            batch_size=self.batch_size,
-            timed=self.timed,
+            batch_size=100 if self.batch_size is None else self.batch_size,
+            timed=20 if self.timed is None else self.timed,
             progress=sys.stderr.isatty(),
         )
         gain = f"\nstage 2 over coarse: {evaluation.gain:+.1f} points of success\n"
-        out = self.out or Path("runs") / "evaluation" / self.suite
         heading = f"{source} on {evaluation.size} mazes of {self.suite}"
         table = evaluation.table()
         write_whole(out / "table.md", f"{heading}\n\n{table}\n{gain}".encode())
@@ -106,6 +115,27 @@ class Evaluate:
         sys.stdout.write(
             f"{heading}\n\n{table}\n{gain}\nwritten to {out}: evaluation.json, table.md, failures.png\n"
         )
+
+    def _check_numbers(self) -> None:
+        closed_loop = self.suite == "maze2d"
+        for name in ("full_sequence", "batch_size", "timed") if closed_loop else ():
+            if getattr(self, name) is not None:
+                raise ValueError(
+                    f"{_flag(name)} must be left out with --suite maze2d, found {getattr(self, name)}"
+                )
+        most = STORED if closed_loop else find_suite(self.suite).size
+        if self.size is not None and not 1 <= self.size <= most:
+            raise ValueError(f"--size must lie in 1 ... {most} with --suite {self.suite}, found {self.size}")
+        if closed_loop and self.seed < 0:
+            raise ValueError(f"--seed must not be negative with --suite maze2d, found {self.seed}")
+        for name, least in (("candidates", 1), ("batch_size", 1), ("timed", 0), ("threads", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{_flag(name)} must be at least {least}, found {value}")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def failure_cases(evaluation: Evaluation, *, count: int = 12) -> list[Case]:

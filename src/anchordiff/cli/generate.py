@@ -12,7 +12,7 @@ from torch import Tensor
 from anchordiff.cli._cells import InCells
 from anchordiff.cli._mazes import Task, held_out_task, read_task
 from anchordiff.cli._metres import InMetres
-from anchordiff.cli._output import show_table, write_arrays, write_settings
+from anchordiff.cli._output import check_out, show_table, write_arrays, write_settings
 from anchordiff.cli._stages import default_pipeline, load_pipeline, pick_device
 from anchordiff.evaluation.maze2d.references import PACE
 from anchordiff.files import write_json
@@ -65,6 +65,7 @@ class Generate:
         """Plan, draw, write, and print a short table."""
         if self.maze is None and (self.start is not None or self.goal is not None):
             raise ValueError("--start and --goal need a maze of your own, found no --maze")
+        check_out(self.out)
         source = self.pipeline or default_pipeline(d4rl=self.maze in POINT_MAZES)
         scene = self._scene(load_pipeline(source, pick_device(self.device)))
         # So that no set-up is in the time below; of the same size, since few candidates take another way.

@@ -9,7 +9,7 @@ import torch
 from anchordiff import hub
 from anchordiff.anchors import AnchorSet
 from anchordiff.cli._mazes import held_out_task, read_task
-from anchordiff.cli._output import write_arrays, write_settings
+from anchordiff.cli._output import check_out, write_arrays, write_settings
 from anchordiff.cli._stages import TRAINING, load_stage, pick_device
 from anchordiff.keypoints import KeypointDiffusion
 from anchordiff.masks import Even
@@ -50,6 +50,7 @@ class SampleKeypoints:
         """Draw samples and their pictures."""
         if self.num_samples < 1:
             raise ValueError(f"--num-samples must be at least 1, found {self.num_samples}")
+        check_out(self.out)
         device = pick_device(self.device)
         model = _load(self.keypoints).to(device)
         horizon = model.config.horizon

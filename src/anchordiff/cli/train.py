@@ -30,7 +30,7 @@ class TrainKeypoints(TrainCommand):
     model: KeypointDiffusionConfig = field(default_factory=KeypointDiffusionConfig)
     objective: KeypointObjective = field(default_factory=KeypointObjective)
 
-    def execute(self) -> None:
+    def fit_stage(self) -> None:
         """Train, or go on training."""
         data = self.open_data(horizon=self.model.horizon, dim=self.model.dim)
         settings = {"model": asdict(self.model), "objective": asdict(self.objective)}
@@ -67,7 +67,7 @@ class TrainDenoiser(TrainCommand):
         if self.encoder is not None and self.model.encoder != InterpDenoiserConfig().encoder:
             raise ValueError("--model.encoder must be left out where --encoder gives the whole encoder")
 
-    def execute(self) -> None:
+    def fit_stage(self) -> None:
         """Train, or go on training."""
         data = self.open_data(horizon=self.model.horizon, dim=self.model.dim)
         model, objective, build = self.model, self.objective, partial(InterpDenoiser, self.model)
