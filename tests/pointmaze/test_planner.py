@@ -67,7 +67,7 @@ def test_bad_options(pipeline, changes, said):
 def test_a_goal_in_a_wall(pipeline):
     maze = POINT_MAZES["umaze"]
     planner = PointMazePlanner(pipeline=pipeline, maze=maze)
-    with pytest.raises(ValueError, match=r"goal\[0\] must be in a free cell"):
+    with pytest.raises(ValueError, match=r"goal\[0\] must be in free cells"):
         planner(state_at(maze, (1, 1)), maze.centre((0, 0)))
 
 
