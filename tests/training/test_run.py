@@ -183,7 +183,7 @@ def test_ctrl_c_saves_the_step_at_hand_and_a_resume_ends_with_the_same_bits(toy,
         return {"loss": 1.0}
 
     options = replace(QUIET, evaluate_every=13)
-    with pytest.raises(KeyboardInterrupt, match="stopped after step 13; a resume goes on from there"):
+    with pytest.raises(KeyboardInterrupt, match="stopped after step 13; resume to go on from there"):
         fit(stopped, toy.batches, toy.noisy_loss, CONFIG, tmp_path / "run", evaluate=press, options=options)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert read_checkpoint(tmp_path / "run" / "checkpoints" / "last.pt")["step"] == 13

@@ -167,7 +167,7 @@ def fit(
         result = run.end()
         ranks.barrier()  # the files are whole when any process returns
         if interrupted() and not result.finished:
-            raise KeyboardInterrupt(f"stopped after step {result.step}; a resume goes on from there")
+            raise KeyboardInterrupt(f"stopped after step {result.step}; resume to go on from there")
         return result
 
 
