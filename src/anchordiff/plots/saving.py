@@ -16,12 +16,18 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 150) -> Path:
 
     Returns:
         The path.
+
+    Raises:
+        ValueError: if the path ends in no format that matplotlib writes.
     """
     path = Path(path)
+    kind, known = path.suffix.lower().removeprefix("."), figure.canvas.get_supported_filetypes()
+    if kind not in known:
+        raise ValueError(f"path must end in one of .{', .'.join(sorted(known))}, found {path.name!r}")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
-        figure.savefig(part, dpi=dpi)
+        figure.savefig(part, dpi=dpi, format=kind)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
