@@ -153,6 +153,14 @@ def test_samples_are_condition_major_and_counted():
     assert [axes.get_title(loc="left") for axes in named.axes] == ["first", "second"]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_samples_may_be_an_array(dtype):
+    samples = np.stack([FREE.numpy(), FREE.numpy()]).astype(dtype)
+    figure = draw_samples(condition(), samples, clearance=0.05)
+    assert figure.axes[0].get_title(loc="left") == "2 of 2 free"
+    assert np.array_equal(figure.axes[0].lines[0].get_xydata(), FREE.numpy())
+
+
 def test_denoising_keeps_the_first_and_the_last_state():
     states = [torch.full((3, 2), float(step)) for step in range(21)]
     times = [1 - step / 20 for step in range(21)]
@@ -203,7 +211,19 @@ def test_cases_say_so_where_there_is_nothing():
         (lambda: draw_samples(condition(), FREE[None], titles=["a", "b"]), "titles must be 1"),
         (lambda: draw_denoising(condition(), []), "states must hold at least one"),
         (lambda: draw_denoising(condition(), [FREE], times=[1.0, 0.0]), "times must be 1"),
+        (lambda: draw_denoising(condition(), [FREE] * 3, most=1), "most must be at least 2, found 1"),
         (lambda: draw_curves([]), 'event "train"'),
+        (
+            lambda: draw_samples(condition(), FREE),
+            r"shape \(batch, horizon, dim\) with dim >= 2, found \(4, 2\)",
+        ),
+        (
+            lambda: draw_samples(condition(), FREE.numpy()),
+            r"trajectories must have the shape .* found \(4, 2\)",
+        ),
+        (lambda: draw_samples(condition(), FREE[None, None]), r"found \(1, 1, 4, 2\)"),
+        (lambda: draw_samples(condition(), FREE[None, :, :1]), r"found \(1, 4, 1\)"),
+        (lambda: draw_samples(condition(), FREE[None], columns=0), "columns must be at least 1, found 0"),
     ],
 )
 def test_what_does_not_fit_is_refused(draw, message):
@@ -227,6 +247,16 @@ def test_saving_is_whole_or_not_at_all(tmp_path):
         save_figure(broken, path)
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_ending_decides_the_format(tmp_path):
+    figure = draw_plan(condition(), FREE)
+    for name, start in (("a.png", b"\x89PNG"), ("a.PDF", b"%PDF"), ("a.b.svg", b"<?xml")):
+        assert save_figure(figure, tmp_path / name, dpi=30).read_bytes().startswith(start)
+    for name in ("noext", ".png", "a.part", "a."):
+        with pytest.raises(ValueError, match=rf"path must end in one of .*\.png.*, found '{name}'"):
+            save_figure(figure, tmp_path / "new" / name)
+    assert not (tmp_path / "new").exists()
 
 
 def test_pictures_leave_global_settings_alone():

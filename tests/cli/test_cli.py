@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from anchordiff.cli import main
 from anchordiff.cli._run import one_line
 from anchordiff.denoiser import InterpDenoiser
-from anchordiff.hub import from_pretrained
+from anchordiff.hub import from_pretrained, sources
 from anchordiff.keypoints import KeypointDiffusion
 from anchordiff.pipeline import TwoStagePipeline
 from anchordiff.training import read_log
@@ -142,6 +142,45 @@ def test_missing_files_are_one_line_and_code_1(capsys, tmp_path):
     assert capsys.readouterr().err.count("\n") == 2
 
 
+def test_a_folder_that_is_not_there_is_named_beside_what_the_hub_says(capsys, tmp_path, monkeypatch):
+    def unreachable(repo_id, **options):
+        raise FileNotFoundError("no connection.\nTry again.")
+
+    monkeypatch.setattr(sources, "_download", unreachable)
+    assert main(["generate", "--pipeline", "runs/pipelin", "--out", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert said == "anchordiff generate: no connection. Try again. (there is no folder runs/pipelin here)\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["bundle", "--keypoints", "particle-maze", "--denoiser", "d"],
+            "--keypoints must be the folder of a run",
+        ),
+        (["bundle", "--keypoints", "k", "--denoiser", "pointmaze"], "found 'k', which is no folder"),
+        (
+            ["bundle", "--keypoints", "particle-maze", "--denoiser", "d"],
+            "'particle-maze', which is a bundled name",
+        ),
+        (
+            ["evaluate", "--full-sequence", "f"],
+            "--full-sequence must be the folder of a run, or of a saved Key",
+        ),
+        ([*KEYPOINTS, "--init", "i"], "--init must be the folder of a run"),
+        ([*DENOISER, "--bootstrap.keypoints", "b"], "--bootstrap.keypoints must be the folder of a run"),
+    ],
+)
+def test_what_takes_a_stage_says_so(words, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main([*words, "--out", "o"]) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "o").exists()
+
+
 def test_a_group_lists_its_commands(capsys):
     assert main(["train", "--help"]) == 0
     assert "train denoiser" in capsys.readouterr().out
@@ -199,7 +238,9 @@ def test_a_bundle_holds_stages_logs_and_defaults(runs, capsys):
     assert baseline.config.num_keypoints == 16
     swapped = ["bundle", "--keypoints", runs / "d", "--denoiser", runs / "k", "--out", runs / "no"]
     assert main([str(word) for word in swapped]) == 2
-    assert "must hold a KeypointDiffusion, found a InterpDenoiser" in capsys.readouterr().err
+    assert (
+        "must hold something of class KeypointDiffusion, found InterpDenoiser in" in capsys.readouterr().err
+    )
 
 
 def test_evaluate_prints_the_table_and_writes_the_files(runs, tmp_path, capsys):

@@ -66,7 +66,9 @@ def test_one_network(keypoints, pipe, tmp_path):
     save_pretrained(keypoints, tmp_path)
     loaded = from_pretrained(tmp_path, KeypointDiffusion)
     assert_same_weights(keypoints, loaded)
-    with pytest.raises(ValueError, match="must hold a TwoStagePipeline, found a KeypointDiffusion"):
+    with pytest.raises(
+        ValueError, match="must hold something of class TwoStagePipeline, found KeypointDiffusion in"
+    ):
         TwoStagePipeline.from_pretrained(tmp_path)
     pipe.save_pretrained(tmp_path / "pipe")
     assert type(from_pretrained(tmp_path / "pipe")) is TwoStagePipeline
@@ -145,6 +147,14 @@ def test_configs_that_do_not_fit(keypoints, tmp_path, change, message):
             lambda w: w.update({"transformer.to_tokens.bias": torch.zeros(32, dtype=torch.float64)}),
             "transformer.to_tokens.bias must be torch.float32, found torch.float64",
         ),
+        (
+            lambda w: w["transformer.to_tokens.bias"][1:2].fill_(float("nan")),
+            "transformer.to_tokens.bias must be finite, found NaN or infinity",
+        ),
+        (
+            lambda w: w.update({"transformer.to_tokens.bias": torch.full((32,), torch.inf).half()}),
+            "transformer.to_tokens.bias must be finite, found NaN or infinity",
+        ),
     ],
 )
 def test_weights_that_do_not_fit(keypoints, tmp_path, change, message):
@@ -182,6 +192,8 @@ def test_broken_files_are_named(pipe, tmp_path):
         ),
         (lambda d: d["components"].update(keypoints="InterpDenoiser"), "must hold the InterpDenoiser"),
         (lambda d: d["components"].pop("denoiser"), "denoiser"),
+        (lambda d: d.update(config=3), "config must be an object, found 3"),
+        (lambda d: d.update(config=None), "config must be an object, found None"),
         (lambda d: d["config"].update(sampler="ode"), "config.sampler must be one of"),
         (lambda d: d["config"].update(num_anchors=100), "num_anchors must be at most horizon"),
         (lambda d: d.update(_class_name="KeypointDiffusion"), "KeypointDiffusion is not a pipeline"),

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from anchordiff.hub import bundled_names, from_pretrained, save_pretrained, sources
@@ -53,6 +55,21 @@ def test_revisions_are_for_the_hub(bundled):
     ):
         from_pretrained("tiny", revision="v1")
     assert from_pretrained("tiny", local_files_only=True).config.num_keypoints == 5
+
+
+def test_a_hub_id_that_fails_may_be_a_mistyped_folder(bundled, monkeypatch):
+    def unreachable(repo_id, **options):
+        raise ConnectionError("check your internet connection")
+
+    monkeypatch.setattr(sources, "_download", unreachable)
+    with pytest.raises(ConnectionError, match="internet") as caught:
+        from_pretrained("runs/pipelin")
+    assert caught.value.__notes__ == ["there is no folder runs/pipelin here"]
+
+
+def test_a_path_is_a_folder_alone(bundled):
+    with pytest.raises(FileNotFoundError, match="source must be a folder where it is a Path, found 'tiny'"):
+        from_pretrained(Path("tiny"))
 
 
 @pytest.mark.parametrize(

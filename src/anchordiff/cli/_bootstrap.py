@@ -62,7 +62,7 @@ class BootstrapFlags:
                 )
             stage = hub.from_pretrained(kept, KeypointDiffusion)
         else:
-            stage = load_stage(self.keypoints, KeypointDiffusion)
+            stage = load_stage(self.keypoints, KeypointDiffusion, flag="--bootstrap.keypoints")
             if not has_run(out):
                 hub.save_pretrained(stage, kept)
         return ScheduledSampling(objective, stage, self.schedule)
@@ -80,7 +80,7 @@ def take_weights(model: Model, folder: Path) -> None:
         ValueError: if the configs differ in more than horizon, anchors, levels and memory use.
         FileNotFoundError: if the folder holds no model.
     """
-    source = load_stage(folder, type(model))
+    source = load_stage(folder, type(model), flag="--init")
     changed = differences(config_to_json(source.config), config_to_json(model.config))
     changed = [change for change in changed if not change.startswith(tuple(f"{name}=" for name in _FREE))]
     if changed:

@@ -91,5 +91,7 @@ def one_line(box: str) -> str:
 
 
 def _complain(name: str, error: Exception | str, *, code: int) -> int:
-    sys.stderr.write(f"anchordiff {name}: {error}\n")
+    notes = "; ".join(getattr(error, "__notes__", ()))
+    text = f"{error} ({notes})" if notes else str(error)
+    sys.stderr.write(f"anchordiff {name}: {' '.join(text.split())}\n")
     return code

@@ -52,7 +52,7 @@ def load_pipeline(source: str, device: torch.device) -> TwoStagePipeline:
 def load_full_sequence(source: str | None, pipeline: str, device: torch.device) -> KeypointDiffusion | None:
     """The full-sequence baseline: from `source`, or from beside a pipeline's stages, if it is there."""
     if source is not None:
-        return load_stage(Path(source), KeypointDiffusion).to(device)
+        return load_stage(Path(source), KeypointDiffusion, flag="--full-sequence").to(device)
     try:
         model = hub.from_pretrained(pipeline, KeypointDiffusion, subfolder=FULL_SEQUENCE)
     except FileNotFoundError:
@@ -60,12 +60,22 @@ def load_full_sequence(source: str | None, pipeline: str, device: torch.device) 
     return model.to(device)
 
 
-def load_stage(folder: Path, kind: type[Stage]) -> Stage:
+def load_stage(folder: Path, kind: type[Stage], *, flag: str) -> Stage:
     """A stage from its folder; from the last checkpoint's averaged weights where its training goes on.
 
+    Args:
+        folder: of a run or of a saved stage.
+        kind: which stage.
+        flag: that gave the folder, for messages.
+
     Raises:
-        FileNotFoundError: if the folder holds neither.
+        FileNotFoundError: if there is no such folder, or it holds neither.
     """
+    if not folder.is_dir():
+        what = "a bundled name" if str(folder) in hub.bundled_names() else "no folder"
+        raise FileNotFoundError(
+            f"{flag} must be the folder of a run, or of a saved {kind.__name__}, found {str(folder)!r}, which is {what}"
+        )
     checkpoint = folder / TRAINING / "checkpoints" / "last.pt"
     if (folder / "config.json").exists() or not checkpoint.exists():
         return hub.from_pretrained(folder, kind)

@@ -54,10 +54,10 @@ class Bundle:
     def execute(self) -> None:
         """Check, load, write."""
         self._check_out()
-        keypoints = load_stage(self.keypoints, KeypointDiffusion)
+        keypoints = load_stage(self.keypoints, KeypointDiffusion, flag="--keypoints")
         if self.keypoint_blocks is not None:
             keypoints = keypoints.first_blocks(self.keypoint_blocks)
-        denoiser = load_stage(self.denoiser, InterpDenoiser)
+        denoiser = load_stage(self.denoiser, InterpDenoiser, flag="--denoiser")
         config = PipelineConfig(
             horizon=denoiser.config.horizon,
             num_anchors=keypoints.config.num_keypoints,
@@ -69,7 +69,7 @@ class Bundle:
         TwoStagePipeline(keypoints, denoiser, config).save_pretrained(self.out, dtype=dtype)
         runs = {"keypoints": self.keypoints, "denoiser": self.denoiser}
         if self.full_sequence is not None:
-            model = load_stage(self.full_sequence, KeypointDiffusion)
+            model = load_stage(self.full_sequence, KeypointDiffusion, flag="--full-sequence")
             hub.save_pretrained(model, self.out / FULL_SEQUENCE, dtype=dtype)
             runs[FULL_SEQUENCE] = self.full_sequence
         for name, run in runs.items():

@@ -91,5 +91,5 @@ def _load(source: str) -> KeypointDiffusion:
     """Stage 1 of a pipeline, or of a run."""
     folder = Path(source)
     if (folder / TRAINING).is_dir() or (folder / "config.json").is_file():
-        return load_stage(folder, KeypointDiffusion)
+        return load_stage(folder, KeypointDiffusion, flag="--keypoints")
     return hub.from_pretrained(source, KeypointDiffusion, subfolder="keypoints")

@@ -73,7 +73,7 @@ class TrainDenoiser(TrainCommand):
         model, objective, build = self.model, self.objective, partial(InterpDenoiser, self.model)
         settings: dict[str, Any] = {}
         if self.encoder is not None:
-            encoder = load_stage(self.encoder, KeypointDiffusion).encoder
+            encoder = load_stage(self.encoder, KeypointDiffusion, flag="--encoder").encoder
             model = replace(model, encoder=encoder.config)
             # What is not trained needs no loss of its own.
             objective = replace(objective, distance_weight=0.0)

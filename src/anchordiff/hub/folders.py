@@ -153,7 +153,7 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _check_weights(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
-    """Compare names, shapes and dtypes; every difference is named (the first few of many)."""
+    """Compare names, shapes and dtypes, and look for NaN; every problem is named (the first few of many)."""
     problems = [f"{name} is missing" for name in expected if name not in found]
     problems += [f"{name} is not a weight of the network" for name in found if name not in expected]
     for name, value in found.items():
@@ -164,6 +164,8 @@ def _check_weights(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], 
             problems.append(f"{name} must have the shape {tuple(want.shape)}, found {tuple(value.shape)}")
         elif value.dtype != want.dtype and not (want.is_floating_point() and value.dtype in _STORED):
             problems.append(f"{name} must be {want.dtype}, found {value.dtype}")
+        elif value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            problems.append(f"{name} must be finite, found NaN or infinity")
     if problems:
         more = f"; and {len(problems) - 8} more" if len(problems) > 8 else ""
         raise CorruptFileError(f"{path}: {'; '.join(problems[:8])}{more}")

@@ -150,7 +150,9 @@ def from_pretrained(
     )  # fmt: skip
     loaded = _load(folder)
     if kind is not None and not isinstance(loaded, kind):
-        raise ValueError(f"source must hold a {kind.__name__}, found a {type(loaded).__name__} in {folder}")
+        raise ValueError(
+            f"source must hold something of class {kind.__name__}, found {type(loaded).__name__} in {folder}"
+        )
     return loaded
 
 
@@ -214,7 +216,10 @@ def _load_composite(folder: Path) -> Composite:
         raise CorruptFileError(f"{path}: {cls.__name__} is not a pipeline")
     if unknown := index.keys() - {CLASS_NAME, VERSION, _PIPELINE_CONFIG, _COMPONENTS}:
         raise CorruptFileError(f"{path}: {min(unknown)} is not a key of {INDEX}")
-    config = parse_config(cls, {VERSION: index.get(VERSION), **index.get(_PIPELINE_CONFIG, {})}, path)
+    fields = index.get(_PIPELINE_CONFIG, {})
+    if not isinstance(fields, dict):
+        raise CorruptFileError(f"{path}: {_PIPELINE_CONFIG} must be an object, found {fields!r}")
+    config = parse_config(cls, {VERSION: index.get(VERSION), **fields}, path)
     components = index.get(_COMPONENTS)
     if not isinstance(components, dict) or not all(name.isidentifier() for name in components):
         raise CorruptFileError(f"{path}: {_COMPONENTS} must map names to classes, found {components!r}")

@@ -33,13 +33,19 @@ def locate(
     Raises:
         ValueError: if `source` is nothing of these, or `revision` is given for what has no revisions.
         FileNotFoundError: if `source` is a path and there is no such folder.
+        Exception: whatever the Hub's client raises, with a note that there is no such folder either.
     """
     folder = _locate_here(source)
     if folder is None:
-        folder = _download(
-            str(source), revision=revision, token=token, cache_dir=cache_dir,
-            local_files_only=local_files_only, subfolder=subfolder,
-        )  # fmt: skip
+        try:
+            folder = _download(
+                str(source), revision=revision, token=token, cache_dir=cache_dir,
+                local_files_only=local_files_only, subfolder=subfolder,
+            )  # fmt: skip
+        except Exception as error:
+            # A mistyped path looks like an id, and the client's message is about connections alone.
+            error.add_note(f"there is no folder {source} here")
+            raise
     elif revision is not None:
         raise ValueError(
             f"revision must be left out where source is not on the Hub, found {revision!r} for {folder}"
@@ -62,9 +68,8 @@ def _locate_here(source: str | Path) -> Path | None:
             )
     folder = Path(source).expanduser()
     if not folder.is_dir():
-        raise FileNotFoundError(
-            f"source must be a folder, a bundled name or 'org/repo', found {str(source)!r}"
-        )
+        others = ", a bundled name or 'org/repo'" if isinstance(source, str) else " where it is a Path"
+        raise FileNotFoundError(f"source must be a folder{others}, found {str(source)!r}, which is none")
     return folder
 
 

@@ -1,5 +1,6 @@
 """Drawing a maze and what runs through it on axes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -94,16 +95,24 @@ def move_to_world(axes: Axes, world: Maze) -> None:
         axis.set_major_locator(AutoLocator())
 
 
-def positions(points: Points) -> Float[np.ndarray, "steps 2"]:
+def positions(
+    points: Points, axes: Sequence[str] = ("steps",), name: str = "points"
+) -> Float[np.ndarray, "*axes 2"]:
     """The (x, y) of points as an array.
 
+    Args:
+        points: numbers of shape (*axes, dim).
+        axes: what the axes before the last one are called.
+        name: what messages call `points`.
+
     Raises:
-        ValueError: if the shape is not (steps, dim) with dim at least 2.
+        ValueError: if the shape is another one, or dim is below 2.
     """
     array = points.detach().float().cpu().numpy() if isinstance(points, torch.Tensor) else np.asarray(points)
-    if array.ndim != 2 or array.shape[1] < 2:
-        raise ValueError(f"points must have the shape (steps, dim) with dim >= 2, found {array.shape}")
-    return array[:, :2]
+    if array.ndim != len(axes) + 1 or array.shape[-1] < 2:
+        shape = ", ".join((*axes, "dim"))
+        raise ValueError(f"{name} must have the shape ({shape}) with dim >= 2, found {array.shape}")
+    return array[..., :2]
 
 
 def check_one(condition: MazeCondition) -> None:

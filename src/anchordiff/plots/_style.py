@@ -86,7 +86,12 @@ def panels(count: int, *, columns: int, size: tuple[float, float]) -> tuple[Figu
         count: number of axes.
         columns: most axes in a row.
         size: width and height of one, in inches.
+
+    Raises:
+        ValueError: if `columns` is below 1.
     """
+    if columns < 1:
+        raise ValueError(f"columns must be at least 1, found {columns}")
     columns = min(columns, count)
     rows = -(-count // columns)
     figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")

@@ -30,13 +30,16 @@ def draw_denoising(
         most: panels at most; states are left out evenly, never the first or the last.
 
     Raises:
-        ValueError: if there are no states, or `times` does not fit them.
+        ValueError: if there are no states, `times` does not fit them, or `most` leaves no room for the first and the
+            last.
     """
     check_one(condition)
     if not states:
         raise ValueError("states must hold at least one state, found none")
     if times is not None and len(times) != len(states):
         raise ValueError(f"times must be {len(states)}, one for each state, found {len(times)}")
+    if most < min(2, len(states)):
+        raise ValueError(f"most must be at least {min(2, len(states))}, found {most}")
     last = len(states) - 1
     shown = sorted(
         {round(place * last / max(1, min(most, len(states)) - 1)) for place in range(most)}

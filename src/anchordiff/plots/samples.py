@@ -13,7 +13,15 @@ from torch import Tensor
 from anchordiff.conditions import MazeCondition
 from anchordiff.kernels.line_of_sight import polylines_are_free
 from anchordiff.maze import Maze
-from anchordiff.plots._maze import draw_collisions, draw_ends, draw_line, draw_maze, move_to_world, panel_size
+from anchordiff.plots._maze import (
+    draw_collisions,
+    draw_ends,
+    draw_line,
+    draw_maze,
+    move_to_world,
+    panel_size,
+    positions,
+)
 from anchordiff.plots._style import LINES, VERMILION, panels, styled
 
 _HITTING: Final[dict[str, Any]] = {"color": VERMILION, "linestyle": (0, (3, 1.5))}
@@ -22,7 +30,7 @@ _HITTING: Final[dict[str, Any]] = {"color": VERMILION, "linestyle": (0, (3, 1.5)
 @styled
 def draw_samples(
     condition: MazeCondition,
-    trajectories: Float[Tensor, "batch horizon dim"],
+    trajectories: Float[Tensor, "batch horizon dim"] | Float[np.ndarray, "batch horizon dim"],
     *,
     titles: Sequence[str] | None = None,
     columns: int = 4,
@@ -40,23 +48,25 @@ def draw_samples(
         world: the maze in its world, to draw it there, in metres; in cells where there is none.
 
     Raises:
-        ValueError: if the numbers of conditions, trajectories and titles do not fit.
+        ValueError: if `trajectories` has another shape, or the numbers of conditions, trajectories and titles do not
+            fit.
     """
+    samples = positions(trajectories, ("batch", "horizon"), "trajectories")
     count = len(condition)
-    if count == 0 or len(trajectories) % count:
+    if count == 0 or len(samples) % count:
         raise ValueError(
             "trajectories must hold a whole number of samples for each of the "
-            f"{count} conditions, found {len(trajectories)}"
+            f"{count} conditions, found {len(samples)}"
         )
     if titles is not None and len(titles) != count:
         raise ValueError(f"titles must be {count}, one for each condition, found {len(titles)}")
-    groups = rearrange(trajectories.detach().float().cpu()[..., :2], "(b n) h d -> b n h d", b=count)
+    groups = rearrange(samples, "(b n) h d -> b n h d", b=count)
     walls = condition.walls.cpu().numpy()
     width, scale = (6.2, 1.0) if count == 1 else (3.1, 0.75)
     figure, axes = panels(count, columns=columns, size=panel_size(condition, width))
     for element, (axis, group) in enumerate(zip(axes, groups, strict=True)):
         draw_maze(axis, condition, element=element)
-        points = np.ascontiguousarray(group.numpy())
+        points = np.ascontiguousarray(group)
         free = polylines_are_free(walls[element : element + 1], points, radius=clearance)
         width = 2.2 if len(group) <= 4 else 1.3
         for sample, good in zip(group, free, strict=True):

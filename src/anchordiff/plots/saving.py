@@ -17,8 +17,14 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 150) -> Path:
 
     Returns:
         The path.
+
+    Raises:
+        ValueError: if the path ends in no format that matplotlib writes.
     """
     path = Path(path)
+    kind, known = path.suffix.lower().removeprefix("."), figure.canvas.get_supported_filetypes()
+    if kind not in known:
+        raise ValueError(f"path must end in one of .{', .'.join(sorted(known))}, found {path.name!r}")
     with replacing(path) as file:
-        figure.savefig(file, dpi=dpi, format=path.suffix[1:])
+        figure.savefig(file, dpi=dpi, format=kind)
     return path
