@@ -1,3 +1,4 @@
+import io
 import subprocess
 import sys
 
@@ -257,6 +258,27 @@ def test_the_ending_decides_the_format(tmp_path):
         with pytest.raises(ValueError, match=rf"path must end in one of .*\.png.*, found '{name}'"):
             save_figure(figure, tmp_path / "new" / name)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: draw_plan(condition(), FREE),
+        lambda: draw_samples(condition(), FREE[None]),
+        lambda: draw_denoising(condition(), [FREE]),
+        lambda: draw_curves(LOG),
+        lambda: draw_cases([]),
+        lambda: draw_cases([Case(title="maze", condition=condition(), trajectory=FREE)]),
+    ],
+)
+def test_a_notebook_shows_what_it_is_given(draw):
+    figure = draw()
+    dpi, (width, height) = figure.dpi, figure.get_size_inches()
+    shown = imread(io.BytesIO(figure._repr_png_()), format="png")
+    assert 10 < shown.shape[0] <= 100 * height + 40
+    assert 100 < shown.shape[1] <= 2000
+    assert shown[..., :3].std() > 0.01
+    assert (figure.dpi, *figure.get_size_inches()) == (dpi, width, height)
 
 
 def test_pictures_leave_global_settings_alone():

@@ -104,24 +104,44 @@ def test_an_encoder_is_taken_over_and_kept(stage, tmp_path, capsys):
     for name in ("map-channels 4", "convolution-blocks 1", "cell-channels 8", "attention-channels 8"):
         flags = flags.replace(f"--model.encoder.{name} ", "")
     words = ["train", "denoiser", *shlex.split(flags), "--model.num-anchors", "4", "--train.steps", "3"]
-    words += ["--train.learning-rate", "1e-2", "--encoder", str(stage)]
+    source = shutil.copytree(stage, tmp_path / "source")
+    words += ["--train.learning-rate", "1e-2", "--encoder"]
     whole, parted = tmp_path / "whole", tmp_path / "parted"
-    assert main([*words, "--out", str(whole)]) == 0
-    assert main([*words, "--out", str(parted), "--run.max-seconds", "0"]) == 0
-    assert main([*words, "--out", str(parted), "--resume"]) == 0
+    assert main([*words, str(source), "--out", str(whole)]) == 0
+    assert main([*words, str(source), "--out", str(parted), "--run.max-seconds", "0"]) == 0
+    shutil.rmtree(source)
+    assert main([*words, str(stage), "--out", str(parted), "--resume"]) == 2
+    assert f"encoder='{stage}' (saved: '{source}')" in capsys.readouterr().err
+    assert main([*words, str(source), "--out", str(tmp_path / "new"), "--resume"]) == 1
+    assert "--encoder must be the folder of a run" in capsys.readouterr().err
+    assert main([*words, str(source), "--out", str(parted), "--resume"]) == 0
     first, weights, resumed = (load_file(run / "model.safetensors") for run in (stage, whole, parted))
     shared = [name for name in weights if name.startswith("encoder.")]
     assert shared
     assert all(torch.equal(first[name], weights[name]) for name in shared)
     assert all(torch.equal(weights[name], resumed[name]) for name in weights)
     assert not any("cross_attention" in name for name in weights)
-    assert recorded(whole)["encoder"] == str(stage)
+    assert recorded(whole)["encoder"] == str(source)
     assert recorded(whole)["model"]["encoder"] == recorded(stage)["model"]["encoder"]
     assert "distance" not in read_log(whole / "training" / "log.jsonl")[0]
     bundle = ["bundle", "--keypoints", str(stage), "--denoiser", str(whole), "--out", str(tmp_path / "pipe")]
     assert main(bundle) == 0
     pipeline = TwoStagePipeline.from_pretrained(tmp_path / "pipe")
     assert pipeline.denoiser.encoder is pipeline.keypoints.encoder
+
+
+def test_a_run_whose_config_holds_no_encoder_is_corrupt(stage, tmp_path, capsys):
+    out = tmp_path / "run"
+    (out / "training" / "checkpoints").mkdir(parents=True)
+    (out / "training" / "checkpoints" / "last.pt").touch()
+    words = ["train", "denoiser", "--encoder", str(stage), "--out", str(out), "--resume"]
+    for content, said in (
+        ({}, "model must be an object, found None"),
+        ({"model": {"widht": 3}}, "model.widht is"),
+    ):
+        (out / "training" / "config.json").write_text(json.dumps(content))
+        assert main(words) == 1
+        assert said in capsys.readouterr().err
 
 
 def test_an_encoder_comes_with_its_own_sizes(stage, tmp_path, capsys):

@@ -9,8 +9,12 @@ from torch import nn
 
 from anchordiff import hub
 from anchordiff.cli._stages import TRAINING, load_stage
-from anchordiff.configs import config_to_json
+from anchordiff.configs import config_from_json, config_to_json
+from anchordiff.denoiser import InterpDenoiserConfig
+from anchordiff.errors import CorruptFileError
+from anchordiff.hub.folders import CONFIG, read_json
 from anchordiff.keypoints import KeypointDiffusion
+from anchordiff.nn import MazeEncoderConfig
 from anchordiff.training.bootstrap import Bootstrap, ScheduledSampling
 from anchordiff.training.objectives import DenoiserObjective
 from anchordiff.training.state import differences
@@ -71,6 +75,22 @@ class BootstrapFlags:
 def has_run(out: Path) -> bool:
     """Whether a run has started in this folder."""
     return (out / TRAINING / "checkpoints" / "last.pt").exists()
+
+
+def recorded_encoder(out: Path) -> MazeEncoderConfig:
+    """The config of the encoder in the run of stage 2 in this folder.
+
+    Raises:
+        CorruptFileError: if the run's config does not hold one.
+    """
+    path = out / TRAINING / CONFIG
+    model = read_json(path).get("model")
+    if not isinstance(model, dict):
+        raise CorruptFileError(f"{path}: model must be an object, found {model!r}")
+    try:
+        return config_from_json(InterpDenoiserConfig, model, where="model").encoder
+    except ValueError as error:
+        raise CorruptFileError(f"{path}: {error}") from error
 
 
 def take_weights(model: Model, folder: Path) -> None:

@@ -67,6 +67,8 @@ class TrainCommand(ABC):
             raise ValueError("--pointmaze.* must be left out without --dataset pointmaze")
         if self.validate < 0:
             raise ValueError(f"--validate must not be negative, found {self.validate}")
+        if self.validate == 0 and self.run.best != RunOptions.best:
+            raise ValueError(f"--run.best must be left out with --validate 0, found {self.run.best!r}")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"--threads must be at least 1, found {self.threads}")
 
@@ -136,23 +138,19 @@ def run_training(
         settings = {**settings, "init": str(flags.init)}
         if not (flags.resume and has_run(flags.out)):
             take_weights(model, flags.init)
-    size = sum(p.numel() for p in model.parameters())
-    _say(f"training {size / 1e6:.2f} M parameters on {device} in {flags.out}\n")
-    evaluate = None
-    if flags.validate:
-        batch = data.held_out(flags.validate).to(device)
-
-        def evaluate(model: Model, step: int) -> Mapping[str, float]:
-            generator = torch.Generator(device).manual_seed(VALIDATION_SEED)
-            terms = objective(model, batch, generator)
-            values = {"loss": terms} if isinstance(terms, torch.Tensor) else terms
-            return {name: float(value) for name, value in values.items()} | dict(check(model, batch))
-
     batches: Callable[[Slot], Any] = data.at
     loss: Loss[Model, Any] = objective
     if scheduled is not None:
         scheduled.stage.to(device)
         batches, loss = partial(_stepped, data.at), cast("Loss[Model, Any]", scheduled)
+    evaluate = None
+    if flags.validate:
+        batch = data.held_out(flags.validate).to(device)
+        evaluate = partial(_measure, objective, check, batch)
+        if flags.run.best != RunOptions.best:  # the loss is always there
+            _check_best(flags.run.best, model, partial(_measure, objective, check, batch[:1]))
+    size = sum(p.numel() for p in model.parameters())
+    _say(f"training {size / 1e6:.2f} M parameters on {device} in {flags.out}\n")
     result = fit(
         model,
         batches,
@@ -173,6 +171,30 @@ def run_training(
     if _is_first():
         hub.save_pretrained(model, flags.out)
     _say(f"finished after step {result.step}; the model is in {flags.out}\n")
+
+
+def _measure(
+    objective: Loss[Model, ParticleBatch],
+    check: Callable[[Model, ParticleBatch], Mapping[str, float]],
+    batch: ParticleBatch,
+    model: Model,
+    step: int,
+) -> Mapping[str, float]:
+    """An evaluation during training; the same samples and noise at each step."""
+    generator = torch.Generator(batch.device).manual_seed(VALIDATION_SEED)
+    terms = objective(model, batch, generator)
+    values = {"loss": terms} if isinstance(terms, torch.Tensor) else terms
+    return {name: float(value) for name, value in values.items()} | dict(check(model, batch))
+
+
+def _check_best(best: str, model: Model, evaluate: Callable[[Model, int], Mapping[str, float]]) -> None:
+    """Refuse a name that evaluations do not give, by what one of few samples gives."""
+    model.eval()
+    with torch.no_grad():
+        names = sorted(evaluate(model, 0))
+    model.train()
+    if best not in names:
+        raise ValueError(f"--run.best must be one of {', '.join(names)}, found {best!r}")
 
 
 def _is_first() -> bool:

@@ -6,14 +6,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, final
 
-from anchordiff.cli._bootstrap import BootstrapFlags
+from torch import Tensor
+
+from anchordiff.cli._bootstrap import BootstrapFlags, has_run, recorded_encoder
 from anchordiff.cli._fit import TrainCommand, run_training
 from anchordiff.cli._stages import load_stage
 from anchordiff.cli._validate import check_denoiser, check_keypoints
 from anchordiff.data import ParticleBatch
 from anchordiff.denoiser import InterpDenoiser, InterpDenoiserConfig
 from anchordiff.keypoints import KeypointDiffusion, KeypointDiffusionConfig
-from anchordiff.nn import MazeEncoder
+from anchordiff.nn import MazeEncoderConfig
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective
 
 
@@ -73,11 +75,11 @@ class TrainDenoiser(TrainCommand):
         model, objective, build = self.model, self.objective, partial(InterpDenoiser, self.model)
         settings: dict[str, Any] = {}
         if self.encoder is not None:
-            encoder = load_stage(self.encoder, KeypointDiffusion, flag="--encoder").encoder
-            model = replace(model, encoder=encoder.config)
+            config, weights = self._take_encoder(self.encoder)
+            model = replace(model, encoder=config)
             # What is not trained needs no loss of its own.
             objective = replace(objective, distance_weight=0.0)
-            build = partial(_with_encoder, model, encoder)
+            build = partial(_with_encoder, model, weights)
             settings["encoder"] = str(self.encoder)
         settings |= {"model": asdict(model), "objective": asdict(objective)}
         scheduled = self.bootstrap.load(objective, self.out, resume=self.resume)
@@ -99,10 +101,21 @@ class TrainDenoiser(TrainCommand):
             scheduled=scheduled,
         )
 
+    def _take_encoder(self, folder: Path) -> tuple[MazeEncoderConfig, Mapping[str, Tensor] | None]:
+        """The encoder's config and weights; no weights where a run goes on, whose checkpoint holds them.
 
-def _with_encoder(config: InterpDenoiserConfig, encoder: MazeEncoder) -> InterpDenoiser:
+        A resumed one stays exact though the folder may be gone, or its stage trained on.
+        """
+        if self.resume and has_run(self.out):
+            return recorded_encoder(self.out), None
+        encoder = load_stage(folder, KeypointDiffusion, flag="--encoder").encoder
+        return encoder.config, encoder.state_dict()
+
+
+def _with_encoder(config: InterpDenoiserConfig, weights: Mapping[str, Tensor] | None) -> InterpDenoiser:
     """A stage 2 with a trained encoder that its own training leaves as it is."""
     model = InterpDenoiser(config)
-    model.encoder.load_state_dict(encoder.state_dict())
+    if weights is not None:
+        model.encoder.load_state_dict(weights)
     model.encoder.requires_grad_(requires_grad=False)
     return model

@@ -141,8 +141,8 @@ def from_pretrained(
     Raises:
         ValueError: if `source` is nothing of the three, or holds another class than `kind`.
         FileNotFoundError: if a folder or a file in it is missing.
-        CorruptFileError: if a file does not hold what this version can read; the message names the file and
-            the keys or weights.
+        CorruptFileError: if a file does not hold what this version can read, or holds weights that are not finite;
+            the message names the file and the keys or weights.
     """
     folder = locate(
         source, revision=revision, token=token, cache_dir=cache_dir, local_files_only=local_files_only,

@@ -1,4 +1,4 @@
-"""Pictures: plans, samples, denoising, training curves. All return a matplotlib `Figure` and show nothing.
+"""Pictures: plans, samples, denoising, training curves. All return a matplotlib `Figure`, which a notebook shows.
 
 One look everywhere: walls dark, free cells the lighter the farther from walls, plans blue, keypoints orange,
 the expert a green band, collisions crossed. The colours are those of Okabe and Ito, which colour-blind people

@@ -1,8 +1,9 @@
 """The one look of all pictures: colours, line styles, type, and figures without pyplot's global state."""
 
+import io
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Final, ParamSpec
+from typing import Any, Final, ParamSpec, final
 
 import matplotlib as mpl
 from cycler import cycler
@@ -49,6 +50,8 @@ LINES: Final[dict[str, dict[str, Any]]] = {
     },
 }  # fmt: skip
 
+_NOTEBOOK_DPI: Final = 100
+
 _RC: Final = {
     "font.size": 10,
     "axes.titlesize": 11,
@@ -66,6 +69,19 @@ _RC: Final = {
     "axes.prop_cycle": cycler(color=CYCLE),
     "figure.facecolor": "white",
 }
+
+
+@final
+class Picture(Figure):
+    """A figure that a notebook shows where it is a cell's value.
+
+    IPython shows the figures of pyplot's backend alone, and only once that is set up.
+    """
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=_NOTEBOOK_DPI, bbox_inches="tight")
+        return buffer.getvalue()
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
@@ -94,6 +110,6 @@ def panels(count: int, *, columns: int, size: tuple[float, float]) -> tuple[Figu
         raise ValueError(f"columns must be at least 1, found {columns}")
     columns = min(columns, count)
     rows = -(-count // columns)
-    figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
+    figure = Picture(figsize=(columns * size[0], rows * size[1]), layout="constrained")
     axes = [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
     return figure, axes

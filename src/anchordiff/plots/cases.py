@@ -16,7 +16,7 @@ from anchordiff.plots._maze import (
     draw_maze,
     panel_size,
 )
-from anchordiff.plots._style import panels, styled
+from anchordiff.plots._style import Picture, panels, styled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +50,9 @@ def draw_cases(cases: Sequence[Case], *, title: str = "", columns: int = 4) -> F
         columns: panels in a row.
     """
     if not cases:
-        figure = Figure(figsize=(5, 1.2), layout="constrained")
-        figure.text(0.5, 0.5, title or "nothing to show", ha="center", va="center")
-        return figure
+        empty = Picture(figsize=(5, 1.2), layout="constrained")
+        empty.text(0.5, 0.5, title or "nothing to show", ha="center", va="center")
+        return empty
     figure, axes = panels(len(cases), columns=columns, size=panel_size(cases[0].condition, 3.3))
     labels: dict[str, Artist] = {}
     for axis, case in zip(axes, cases, strict=True):

@@ -16,7 +16,7 @@ from anchordiff.plots._maze import (
     move_to_world,
     panel_size,
 )
-from anchordiff.plots._style import styled
+from anchordiff.plots._style import Picture, styled
 
 
 @styled
@@ -55,7 +55,7 @@ def draw_plan(
     """
     check_one(condition)
     width, height = panel_size(condition, 6.2)
-    figure = Figure(figsize=(width + 1.0, height + 0.45), layout="constrained")
+    figure = Picture(figsize=(width + 1.0, height + 0.45), layout="constrained")
     axes = figure.add_subplot()
     image = draw_maze(axes, condition)
     if expert is not None:
