@@ -1,6 +1,7 @@
 """A task of a few microseconds: learn to halve a vector, with noise, dropout and two parts of a loss."""
 
-from collections.abc import Callable, Mapping
+import signal
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -53,6 +54,14 @@ class Toy:
         model = Halver()
         model.layers[2].p = 0.1 if dropout else 0.0
         return model
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[Callable[[], None]]:
+    """Press Ctrl-C, with the handler that Python has in a terminal: in the background it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: signal.raise_signal(signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -173,13 +173,13 @@ def test_a_nan_is_never_the_best(toy, tmp_path: Path):
     assert read_checkpoint(tmp_path / "checkpoints" / "best.pt")["step"] == 20
 
 
-def test_ctrl_c_saves_the_step_at_hand_and_a_resume_ends_with_the_same_bits(toy, tmp_path: Path):
+def test_ctrl_c_saves_the_step_at_hand_and_a_resume_ends_with_the_same_bits(toy, tmp_path: Path, ctrl_c):
     whole, stopped, resumed = toy.model(), toy.model(), toy.model()
     fit(whole, toy.batches, toy.noisy_loss, CONFIG, tmp_path / "whole", options=QUIET)
 
     def press(model: nn.Module, step: int) -> dict[str, float]:
         if step == 13:
-            signal.raise_signal(signal.SIGINT)
+            ctrl_c()
         return {"loss": 1.0}
 
     options = replace(QUIET, evaluate_every=13)
