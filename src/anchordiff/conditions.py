@@ -103,25 +103,23 @@ def _check_ends(walls: Tensor, **ends: Tensor) -> None:
             raise ValueError(f"{name} must be floating point (x, y) in cells, found {points.dtype}")
         if points.device != walls.device:
             raise ValueError(f"{name} must be on {walls.device}, where walls is; found {points.device}")
-    x, y = torch.stack(list(ends.values())).unbind(dim=2)
-    inside = (x > 0) & (x < cols) & (y > 0) & (y < rows)  # false for NaN
+    # In NumPy: a plan alone is so short that a dozen calls into torch would be a part of it.
+    positions = torch.stack(list(ends.values())).detach().cpu().double().numpy()
+    inside = ((positions > 0) & (positions < (cols, rows))).all(axis=2)  # false for NaN
     # The cells on both sides of a position: two only where it lies on the line between them.
-    col = torch.stack([x.ceil() - 1, x.floor()]).long().clamp(0, cols - 1)
-    row = torch.stack([y.ceil() - 1, y.floor()]).long().clamp(0, rows - 1)
-    touched = walls[torch.arange(batch, device=walls.device), row[:, None], col]
-    blocked = touched.flatten(0, 1).any(dim=0)
-    if bool((inside & ~blocked).all()):
+    sides = np.where(inside[..., None], [np.ceil(positions) - 1, np.floor(positions)], 0).astype(int)
+    touched = walls.cpu().numpy()[np.arange(batch), sides[:, None, ..., 1], sides[..., 0]]
+    blocked = touched.any(axis=(0, 1))
+    if (inside & ~blocked).all():
         return
-    for number, (name, points) in enumerate(ends.items()):
-        _raise_first(name, points, ~torch.isfinite(points).all(dim=1), "must be finite")
-        _raise_first(
-            name, points, ~inside[number], f"must lie inside the maze of {cols} x {rows} cells (x, y)"
-        )
-        _raise_first(name, points, blocked[number], "must be in free cells, not in a wall or on its edge")
+    for name, own, within, stuck in zip(ends, positions, inside, blocked, strict=True):
+        _raise_first(name, own, ~np.isfinite(own).all(axis=1), "must be finite")
+        _raise_first(name, own, ~within, f"must lie inside the maze of {cols} x {rows} cells (x, y)")
+        _raise_first(name, own, stuck, "must be in free cells, not in a wall or on its edge")
 
 
-def _raise_first(name: str, points: Tensor, bad: Tensor, rule: str) -> None:
+def _raise_first(name: str, points: np.ndarray, bad: np.ndarray, rule: str) -> None:
     if bad.any():
-        element = int(bad.nonzero()[0, 0])
+        element = int(bad.argmax())
         x, y = points[element].tolist()
         raise ValueError(f"{name}[{element}] {rule}, found ({x:.2f}, {y:.2f})")

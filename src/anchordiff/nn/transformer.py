@@ -245,7 +245,7 @@ class RefinementTransformer(nn.Module):
         modulation = self.modulation(functional.silu(context))
         modulation = modulation.unflatten(-1, (self.config.depth, 6, 1, self.config.width)).transpose(0, 1)
         # Scales (the second of each three) are learned as differences from one.
-        modulation[:, :, 1::3] += 1
+        modulation[:, :, 1::3].add_(1)
         if surroundings.compiled is not None:
             return _refine_few(h, estimate, gain, modulation, *surroundings.compiled)
         estimates = []
