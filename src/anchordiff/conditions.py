@@ -105,7 +105,7 @@ def _check_ends(walls: Tensor, **ends: Tensor) -> None:
             raise ValueError(f"{name} must be on {walls.device}, where walls is; found {points.device}")
     # In NumPy: a plan alone is so short that a dozen calls into torch would be a part of it.
     positions = torch.stack(list(ends.values())).detach().cpu().double().numpy()
-    inside = ((positions > 0) & (positions < (cols, rows))).all(axis=2)  # false for NaN
+    inside = np.all((positions > 0) & (positions < (cols, rows)), axis=2)  # false for NaN
     # The cells on both sides of a position: two only where it lies on the line between them.
     sides = np.where(inside[..., None], [np.ceil(positions) - 1, np.floor(positions)], 0).astype(int)
     touched = walls.cpu().numpy()[np.arange(batch), sides[:, None, ..., 1], sides[..., 0]]
