@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anchordiff.anchors import AnchorSet
-from anchordiff.checks import check_rules
+from anchordiff.checks import check_choice, check_rules
 from anchordiff.conditions import MazeCondition
 from anchordiff.masks.nested import Growth
 from anchordiff.nn.clearance import wall_distance
@@ -65,10 +65,10 @@ class InterpDenoiserConfig:
             "dim": (self.dim in (2, 4), "be 2 or 4"),
             "num_levels": (self.num_levels >= 1, "be at least 1"),
             "num_anchors": (2 <= self.num_anchors <= self.horizon, "lie in 2 ... horizon"),
-            "growth": (self.growth in get_args(Growth), f"be one of {get_args(Growth)}"),
             "scale": (0 < self.scale < math.inf, "be positive"),
         }
         check_rules(self, rules)
+        check_choice("growth", self.growth, get_args(Growth))
 
 
 class InterpDenoiser(nn.Module):

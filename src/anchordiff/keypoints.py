@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anchordiff.anchors import AnchorSet
-from anchordiff.checks import check_rules
+from anchordiff.checks import check_choice, check_rules
 from anchordiff.conditions import MazeCondition
 from anchordiff.nn.embeddings import ContextEmbedding, fourier_features, fourier_size
 from anchordiff.nn.frame import LineFrame
@@ -67,11 +67,11 @@ class KeypointDiffusionConfig:
             "horizon": (self.horizon >= 2, "be at least 2"),
             "num_keypoints": (2 <= self.num_keypoints <= self.horizon, "lie in 2 ... horizon"),
             "dim": (self.dim in (2, 4), "be 2 or 4"),
-            "schedule": (self.schedule in get_args(ScheduleName), f"be one of {get_args(ScheduleName)}"),
-            "prediction": (self.prediction in get_args(Prediction), f"be one of {get_args(Prediction)}"),
             "scale": (0 < self.scale < math.inf, "be positive"),
         }
         check_rules(self, rules)
+        check_choice("schedule", self.schedule, get_args(ScheduleName))
+        check_choice("prediction", self.prediction, get_args(Prediction))
         if self.prediction == "eps" and self.schedule != "linear_beta":
             raise ValueError(
                 'prediction must be "x0" or "v" with a schedule that ends in pure noise, where noise tells nothing of '

@@ -62,7 +62,7 @@ class Maze:
     @classmethod
     def from_text(cls, text: str) -> "Maze":
         """Read a maze as `str` writes it: a line for each row, # for a wall and . for a free cell."""
-        lines = [line.strip() for line in text.strip().splitlines()]
+        lines = rows_of(text)
         for number, line in enumerate(lines):
             strange = set(line) - {_WALL, _FREE}
             if strange:
@@ -253,6 +253,11 @@ class Maze:
             f"Maze({self.rows} x {self.cols}, cell_size={self.cell_size}, origin={self.origin}, "
             f"flip_y={self.flip_y})"
         )
+
+
+def rows_of(text: str) -> list[str]:
+    """The rows of a maze's text: its lines, without blank ones before and behind and without margins."""
+    return [line.strip() for line in text.strip().splitlines()]
 
 
 def _positions(name: str, points: npt.ArrayLike) -> Float[np.ndarray, "*n 2"]:

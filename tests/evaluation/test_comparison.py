@@ -6,7 +6,7 @@ import torch
 
 from anchordiff.denoiser import InterpDenoiser, InterpDenoiserConfig
 from anchordiff.evaluation import SUITES, Attempt, Evaluation, evaluate, is_success, run_methods
-from anchordiff.evaluation.methods import Coarse, FullSequence, OneSample, StraightLine
+from anchordiff.evaluation.methods import BestOf, Coarse, FullSequence, OneSample, StraightLine
 from anchordiff.keypoints import KeypointDiffusion, KeypointDiffusionConfig
 from anchordiff.nn.maze_encoder import MazeEncoderConfig
 from anchordiff.nn.transformer import TransformerConfig
@@ -156,3 +156,9 @@ def test_bad_numbers_are_refused(pipeline):
         run_methods([StraightLine(horizon=8)], SUITE, batch_size=0)
     with pytest.raises(ValueError, match="anchor at each of its 16 steps, found 4"):
         FullSequence(model=stage_1(4), sampler=FlowSampler(2))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_number_of_candidates_is_refused_before_any_method_runs(pipeline: TwoStagePipeline):
+    with pytest.raises(ValueError, match="candidates must be an integer of at least 1, found 0"):
+        BestOf(pipeline=pipeline, candidates=0)

@@ -13,7 +13,7 @@ from anchordiff.conditions import MazeCondition
 from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset
 from anchordiff.kernels.geodesic import distance_field
 from anchordiff.kernels.polyline import resample
-from anchordiff.maze import Maze
+from anchordiff.maze import Maze, rows_of
 
 HELD_OUT_SEED: Final = 7
 Position = tuple[float, float]
@@ -101,10 +101,9 @@ def _check_end(maze: Maze, name: str, end: Position) -> None:
 
 
 def _letter(text: str, letter: str) -> Position | None:
-    lines = [line.strip() for line in text.strip().splitlines()]
     places = [
         (col + 0.5, row + 0.5)
-        for row, line in enumerate(lines)
+        for row, line in enumerate(rows_of(text))
         for col, cell in enumerate(line)
         if cell == letter
     ]

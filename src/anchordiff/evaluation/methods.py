@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from anchordiff.anchors import AnchorSet
+from anchordiff.checks import check_integer
 from anchordiff.data import ParticleBatch
 from anchordiff.keypoints import KeypointDiffusion
 from anchordiff.masks import Even
@@ -92,6 +93,9 @@ class BestOf:
 
     pipeline: TwoStagePipeline
     candidates: int = 16
+
+    def __post_init__(self) -> None:
+        check_integer("candidates", self.candidates)
 
     @property
     def name(self) -> str:
