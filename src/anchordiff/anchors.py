@@ -4,7 +4,7 @@ Notation: an anchor set is a sorted tuple of steps `0 = i_0 < i_1 < … < i_{K-1
 holds the first and the last step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -68,6 +68,20 @@ class AnchorSet(TensorRecord):
         return new
 
     @classmethod
+    def collate(cls, records: Sequence["AnchorSet"]) -> "AnchorSet":
+        """Join sets of one horizon.
+
+        Raises:
+            ValueError: if there are none, or their horizons or numbers of anchors differ.
+        """
+        shapes = {(record.num_keypoints, record.horizon) for record in records}
+        if len(shapes) != 1:
+            raise ValueError(
+                f"records must have one number of anchors and one horizon, found {sorted(shapes)}"
+            )
+        return records[0]._map(lambda _: torch.cat([record.index for record in records]))
+
+    @classmethod
     def from_mask(cls, mask: Bool[Tensor, "batch horizon"]) -> "AnchorSet":
         """Make the set from a mask that is True at anchors.
 
@@ -85,8 +99,41 @@ class AnchorSet(TensorRecord):
             )
         return cls(mask.nonzero()[:, 1].view(len(mask), -1), mask.shape[1])
 
+    def through(self, steps: Bool[Tensor, "batch horizon"], *, name: str = "anchors") -> "AnchorSet":
+        """Anchors that pass through given steps: for each of them the nearest anchor moves there.
+
+        Args:
+            steps: True where an anchor is wanted.
+            name: what messages call the number of anchors.
+
+        Raises:
+            ValueError: if a row has fewer anchors than steps and ends.
+
+        Example:
+            >>> even = AnchorSet(torch.tensor([[0, 3, 6, 9]]), horizon=10)
+            >>> steps = torch.zeros(1, 10, dtype=torch.bool)
+            >>> steps[0, 4] = True
+            >>> even.through(steps).index.tolist()
+            [[0, 4, 6, 9]]
+        """
+        count, last = self.num_keypoints, self.horizon - 1
+        rows = []
+        for element, (own, row) in enumerate(zip(self.index.tolist(), steps.tolist(), strict=True)):
+            wanted = [step for step in range(1, last) if row[step]]
+            if len(wanted) + 2 > count:
+                raise ValueError(
+                    f"{name} must be at least {len(wanted) + 2}, for the {len(wanted)} known steps of condition "
+                    f"{element} and both ends, found {count}"
+                )
+            free = [step for step in own[1:-1] if step not in wanted]
+            for step in wanted:
+                if step not in own:
+                    free.remove(min(free, key=lambda anchor, step=step: abs(anchor - step)))  # type: ignore[misc]
+            rows.append([0, *sorted([*wanted, *free]), last])
+        return AnchorSet(torch.tensor(rows, device=self.index.device), self.horizon)
+
     @property
-    def num_anchors(self) -> int:
+    def num_keypoints(self) -> int:
         """Anchors a row, K."""
         return self.index.shape[1]
 
@@ -117,3 +164,8 @@ class AnchorSet(TensorRecord):
                 f"x must have batch and horizon {(len(self.index), self.horizon)}, found {tuple(x.shape[:2])}"
             )
         return x.gather(1, self.index[:, :, None].expand(-1, -1, x.shape[2]))
+
+
+def step_times(batch: int, horizon: int, *, device: torch.device) -> Float[Tensor, "batch horizon"]:
+    """The place of every step in [0, 1]: step / (horizon - 1)."""
+    return torch.linspace(0.0, 1.0, horizon, device=device).expand(batch, horizon)

@@ -48,7 +48,9 @@ def config_to_json(config: object) -> dict[str, Json]:
 def config_from_json(cls: type[Config], data: Mapping[str, object], *, where: str = "config") -> Config:
     """Build a dataclass from what `config_to_json` made of one.
 
-    A field that `data` leaves out takes its default: configs written before the field existed stay readable.
+    A field that `data` leaves out takes its default: configs written before the field existed stay readable. What
+    changed otherwise a dataclass may put right itself, by a static method `upgrade(data) -> data`. A family of configs
+    is annotated by its base, whose class method `resolve(data)` gives the class that `data` is of.
 
     Args:
         cls: the dataclass.
@@ -61,8 +63,12 @@ def config_from_json(cls: type[Config], data: Mapping[str, object], *, where: st
     """
     if not is_dataclass(cls):
         raise ValueError(f"cls must be a dataclass, found {cls!r}")
+    if (resolve := getattr(cls, "resolve", None)) is not None:
+        cls = resolve(data)
+    if (upgrade := getattr(cls, "upgrade", None)) is not None:
+        data = upgrade(data)
     hints = get_type_hints(cls)
-    known = [f.name for f in fields(cls) if f.init]
+    known = [f.name for f in fields(cls) if f.init]  # type: ignore[arg-type]
     for key in data:
         if key not in known:
             raise ValueError(f"{where}.{key} is not a field of {cls.__name__}, which has: {', '.join(known)}")
@@ -72,6 +78,23 @@ def config_from_json(cls: type[Config], data: Mapping[str, object], *, where: st
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where} is no {cls.__name__}: {error}") from error
     return config
+
+
+def differences(saved: Mapping[str, Any], given: Mapping[str, Any], *, prefix: str = "") -> list[str]:
+    """Name the entries in which two nested configs differ, one "name=new (saved: old)" each.
+
+    Example:
+        >>> differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2}})
+        ['a.b=3 (saved: 1)']
+    """
+    found = []
+    for name in dict.fromkeys([*saved, *given]):
+        old, new = saved.get(name, "nothing"), given.get(name, "nothing")
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += differences(old, new, prefix=f"{prefix}{name}.")
+        elif _plain(old) != _plain(new):
+            found.append(f"{prefix}{name}={new!r} (saved: {old!r})")
+    return found
 
 
 def _to_json(value: object, where: str) -> Json:
@@ -134,3 +157,8 @@ def _sequence(kind: type, parts: tuple[Any, ...], value: list[object], where: st
         parts = (parts[0],) * len(value)
     items = zip(parts, value, strict=True)
     return kind(_from_json(hint, item, f"{where}[{i}]") for i, (hint, item) in enumerate(items))
+
+
+def _plain(value: object) -> object:
+    """Tuples as lists, as they come back from JSON."""
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

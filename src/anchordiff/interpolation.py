@@ -73,11 +73,13 @@ def interpolate(
     return _linear(keypoints, index, anchors.horizon)
 
 
-def with_velocity(positions: Float[Tensor, "batch horizon 2"]) -> Float[Tensor, "batch horizon 4"]:
-    """Append velocities, in cells a step: forward differences, of which the last is repeated.
+def with_velocity(
+    positions: Float[Tensor, "batch horizon positions"],
+) -> Float[Tensor, "batch horizon states"]:
+    """Append velocities, in units a step: forward differences, of which the last is repeated.
 
     Args:
-        positions: (x, y) in cells.
+        positions: numbers of any kind that do not wrap (`StateSpace.with_velocities` knows angles).
 
     Raises:
         ValueError: if there are fewer than two steps.
@@ -87,9 +89,10 @@ def with_velocity(positions: Float[Tensor, "batch horizon 2"]) -> Float[Tensor, 
         >>> with_velocity(torch.tensor([[[0.0, 0.0], [1.0, 0.0], [1.0, 2.0]]]))[0, :, 2:].tolist()
         [[1.0, 0.0], [0.0, 2.0], [0.0, 2.0]]
     """
-    if positions.ndim != 3 or positions.shape[1] < 2 or positions.shape[2] != 2:
+    if positions.ndim != 3 or positions.shape[1] < 2:
         raise ValueError(
-            f"positions must have the shape (batch, at least 2 steps, 2), found {tuple(positions.shape)}"
+            "positions must have the shape (batch, at least 2 steps, positions), "
+            f"found {tuple(positions.shape)}"
         )
     velocity = positions.diff(dim=1)
     return torch.cat([positions, torch.cat([velocity, velocity[:, -1:]], dim=1)], dim=2)

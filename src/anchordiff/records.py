@@ -34,9 +34,11 @@ class TensorRecord:
 
     def __len__(self) -> int:
         """Size of the batch axis."""
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if isinstance(value, Tensor | TensorRecord):
+        # A plan alone asks this some twenty times: no generality that costs a call.
+        for value in vars(self).values():
+            if isinstance(value, Tensor):
+                return value.shape[0]
+            if isinstance(value, TensorRecord):
                 return len(value)
         raise TypeError(f"{type(self).__name__} holds no tensor, so it has no length")
 
@@ -58,11 +60,12 @@ class TensorRecord:
         Raises:
             ValueError: if that is no whole number of at least 1.
         """
-        if not len(self) or not total or total % len(self):
+        size = len(self)
+        if not size or not total or total % size:
             raise ValueError(
-                f"{name} must have a multiple of the {len(self)} conditions as its length, found {total}"
+                f"{name} must have a multiple of the {size} conditions as its length, found {total}"
             )
-        return total // len(self)
+        return total // size
 
     @property
     def device(self) -> torch.device:
@@ -102,7 +105,7 @@ class TensorRecord:
         """Join records along the batch axis.
 
         Raises:
-            ValueError: if `records` is empty.
+            ValueError: if `records` is empty, or a field is none in some of them alone.
         """
         if not records:
             raise ValueError("records must hold at least one record, found none")
@@ -110,6 +113,8 @@ class TensorRecord:
         changes: dict[str, Any] = {}
         for f in fields(first):
             parts = [getattr(record, f.name) for record in records]
+            if 0 < sum(part is None for part in parts) < len(parts):
+                raise ValueError(f"records must all have {f.name}, or none of them, found some that do")
             if isinstance(parts[0], Tensor):
                 changes[f.name] = torch.cat(parts)
             elif isinstance(parts[0], TensorRecord):

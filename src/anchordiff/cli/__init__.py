@@ -20,11 +20,12 @@ _PACKAGE: Final = "anchordiff.cli"
 
 # Words of the command, module, class, one line of help.
 _COMMANDS: Final = (
-    ("generate", "generate", "Generate", "Plan through a maze and draw the plan."),
-    ("evaluate", "evaluate", "Evaluate", "Compare a pipeline with its baselines on held-out mazes."),
+    ("generate", "generate", "Generate", "Plan, and draw the plan."),
+    ("evaluate", "evaluate", "Evaluate", "Compare a pipeline with its baselines on held-out samples."),
     ("sample keypoints", "sample", "SampleKeypoints", "Draw keypoints with stage 1 alone."),
     ("train keypoints", "train", "TrainKeypoints", "Train stage 1, the diffusion over keypoints."),
     ("train denoiser", "train", "TrainDenoiser", "Train stage 2, the pass from coarse to fine."),
+    ("train pipeline", "train", "TrainPipeline", "Train both stages and join them."),
     ("bundle", "bundle", "Bundle", "Join two trained stages into a pipeline's folder."),
     ("data particle", "data", "DataParticle", "Write shards of particle-maze samples."),
     ("data pointmaze", "data", "DataPointmaze", "Make a PointMaze data set of Minari's with MuJoCo."),
@@ -44,7 +45,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if args is None else args)
     if words == ["--version"]:
-        from anchordiff import __version__
+        from anchordiff.version import __version__
 
         _say(f"anchordiff {__version__}")
         return 0
@@ -73,7 +74,7 @@ def _explain(words: Sequence[str]) -> int:
         _say("Plan trajectories with diffusion over sparse anchors and one denoising pass.\n", stream)
     for name, line in found:
         _say(f"  {name:<{width}}  {line}", stream)
-    _say("\nFlags of a command: anchordiff <command> --help", stream)
+    _say("\nFlags of a command: anchordiff <command> [--domain maze|pointmaze|vector] --help", stream)
     return 0 if asked and (words or not group) else 2
 
 

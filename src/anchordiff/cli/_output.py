@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from anchordiff import __version__
-from anchordiff.cli._stages import TRAINING
-from anchordiff.configs import config_to_json
 from anchordiff.errors import CorruptFileError
 from anchordiff.files import write_json, write_whole
 from anchordiff.hub.folders import CLASS_NAME, CONFIG, WEIGHTS, read_json
 from anchordiff.hub.sources import INDEX
+from anchordiff.training.load import TRAINING
+from anchordiff.version import __version__
 
 
 def check_folder(out: Path) -> None:
@@ -47,8 +46,11 @@ def check_out(out: Path, *, own: Collection[str] = ()) -> None:
 
 def write_settings(out: Path, command: object) -> None:
     """Write a command's flags, defaults filled in, to config.json in `out`."""
-    settings = {f.name: _plain(getattr(command, f.name)) for f in fields(command)}  # type: ignore[arg-type]
-    write_json(out / "config.json", {"anchordiff_version": __version__, **settings})
+    settings = _plain(command)
+    assert isinstance(settings, dict)
+    domain = getattr(command, "domain", None)
+    told = {} if domain is None else {"domain": domain}
+    write_json(out / "config.json", {"anchordiff_version": __version__, **told, **settings})
 
 
 def write_arrays(path: Path, **arrays: Tensor) -> None:
@@ -77,6 +79,9 @@ def _is_kept(path: Path) -> bool:
 
 
 def _plain(value: object) -> object:
+    """A flag's value in JSON's terms."""
     if isinstance(value, Path):
         return str(value)
-    return config_to_json(value) if is_dataclass(value) else value
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

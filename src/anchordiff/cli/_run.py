@@ -2,14 +2,16 @@
 
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Final, Protocol
 
 import tyro
 
+from anchordiff.cli._domains import hint, take_domain
 from anchordiff.errors import AnchorDiffError
 
 _UNKNOWN: Final = "Unrecognized options:"
@@ -24,17 +26,23 @@ class Command(Protocol):
 
 def run_command(name: str, module: str, cls: str, words: Sequence[str]) -> int:
     """Parse the flags of the command `name`, execute it, and return the exit code."""
+    command_class: type[Command] | None = None
     try:
-        command_class: type[Command] = getattr(import_module(module), cls)
+        command_class = getattr(import_module(module), cls)
+        if (for_domain := getattr(command_class, "for_domain", None)) is not None:
+            domain, words = take_domain(words)
+            command_class = for_domain(domain)
+        elif "--domain" in (word.split("=", 1)[0] for word in words):
+            raise ValueError(f"--domain must be left out of {name}")
         command = _parse(name, command_class, words)
         if command is not None:
             command.execute()
     except ValueError as error:
-        return _complain(name, error, code=2)
+        return _complain(name, error, command_class, code=2)
     except (AnchorDiffError, OSError) as error:
-        return _complain(name, error, code=1)
+        return _complain(name, error, command_class, code=1)
     except KeyboardInterrupt as interrupt:
-        return _complain(name, str(interrupt) or "interrupted", code=130)
+        return _complain(name, str(interrupt) or "interrupted", None, code=130)
     return 0
 
 
@@ -90,8 +98,31 @@ def one_line(box: str) -> str:
     return said
 
 
-def _complain(name: str, error: Exception | str, *, code: int) -> int:
+def in_flags(text: str, command_class: type[Command] | None) -> str:
+    """What the library says of a parameter, said of the flag that gave it: messages begin with the parameter's name.
+
+    Args:
+        text: a message.
+        command_class: whose fields are flags, and whose `FLAGS` tell those that are called otherwise.
+
+    Example:
+        >>> from dataclasses import make_dataclass
+        >>> in_flags("even_share must lie in [0, 1], found 2", make_dataclass("Train", ["even_share"]))
+        '--even-share must lie in [0, 1], found 2'
+    """
+    word, _, rest = text.partition(" ")
+    if command_class is None or not is_dataclass(command_class):
+        return text
+    flags: Mapping[str, str] = getattr(command_class, "FLAGS", {})
+    path = flags.get(word, word)
+    if path.split(".")[0] not in {f.name for f in fields(command_class)}:
+        return text
+    return f"--{path.replace('_', '-')} {rest}"
+
+
+def _complain(name: str, error: Exception | str, command_class: type[Command] | None, *, code: int) -> int:
     notes = "; ".join(getattr(error, "__notes__", ()))
-    text = f"{error} ({notes})" if notes else str(error)
+    text = hint(in_flags(str(error), command_class))
+    text = f"{text} ({notes})" if notes else text
     sys.stderr.write(f"anchordiff {name}: {' '.join(text.split())}\n")
     return code

@@ -3,22 +3,23 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import tyro
 
 from anchordiff import hub
-from anchordiff.cli._bootstrap import has_run
 from anchordiff.cli._output import check_out
-from anchordiff.cli._stages import FULL_SEQUENCE, TRAINING, load_stage
-from anchordiff.denoiser import InterpDenoiser
+from anchordiff.domains.domain import FULL_SEQUENCE
 from anchordiff.files import write_whole
 from anchordiff.hub.folders import CONFIG, WEIGHTS
 from anchordiff.hub.sources import INDEX
-from anchordiff.keypoints import KeypointDiffusion
+from anchordiff.nn import Encoder
 from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
 from anchordiff.samplers import Spacing
+from anchordiff.stages.denoiser import InterpDenoiser
+from anchordiff.stages.keypoints import KeypointDiffusion
+from anchordiff.training.load import TRAINING, has_run, load_stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,8 @@ class Bundle:
     """Join two trained stages into the folder of a pipeline.
 
     The folder is what `--pipeline` of other commands, `TwoStagePipeline.from_pretrained` and the Hub take.
-    The runs' configs and logs go along. A stage whose training goes on is taken from its last checkpoint.
+    Where stage 2 was trained on the encoder of stage 1 they share it. The runs' configs and logs go along. A stage
+    whose training goes on is taken from its last checkpoint.
 
     Attributes:
         keypoints: folder of a run of `train keypoints`.
@@ -54,13 +56,14 @@ class Bundle:
     def execute(self) -> None:
         """Check, load, write."""
         self._check_out()
-        keypoints = load_stage(self.keypoints, KeypointDiffusion, flag="--keypoints")
+        keypoints = load_stage(self.keypoints, KeypointDiffusion, name="--keypoints")
         if self.keypoint_blocks is not None:
             keypoints = keypoints.first_blocks(self.keypoint_blocks)
-        denoiser = load_stage(self.denoiser, InterpDenoiser, flag="--denoiser")
+        denoiser = load_stage(self.denoiser, InterpDenoiser, name="--denoiser")
         config = PipelineConfig(
             horizon=denoiser.config.horizon,
-            num_anchors=keypoints.config.num_keypoints,
+            num_keypoints=keypoints.config.num_keypoints,
+            shared_encoder=_is_one(keypoints.encoder, denoiser.encoder),
             steps=self.steps,
             sampler=self.sampler,
             spacing=self.spacing,
@@ -69,7 +72,7 @@ class Bundle:
         TwoStagePipeline(keypoints, denoiser, config).save_pretrained(self.out, dtype=dtype)
         runs = {"keypoints": self.keypoints, "denoiser": self.denoiser}
         if self.full_sequence is not None:
-            model = load_stage(self.full_sequence, KeypointDiffusion, flag="--full-sequence")
+            model = load_stage(self.full_sequence, KeypointDiffusion, name="--full-sequence")
             hub.save_pretrained(model, self.out / FULL_SEQUENCE, dtype=dtype)
             runs[FULL_SEQUENCE] = self.full_sequence
         for name, run in runs.items():
@@ -87,3 +90,11 @@ class Bundle:
             part = self.out / name
             older = (self.out / INDEX).is_file() and not has_run(part)
             check_out(part, own=(CONFIG, WEIGHTS, TRAINING) if older else ())
+
+
+def _is_one(first: Encoder[Any, Any], second: Encoder[Any, Any]) -> bool:
+    """Whether stage 2 was trained on the very encoder of stage 1, so that a plan needs it once."""
+    own = dict(second.named_parameters())
+    return first.config == second.config and all(
+        torch.equal(value, own[name]) for name, value in first.named_parameters()
+    )

@@ -9,8 +9,8 @@ import tyro
 
 from anchordiff.cli._output import check_out, show_table
 from anchordiff.configs import config_to_json
-from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset, write_shards
-from anchordiff.data.pointmaze import Flavour, GenerationConfig, MazeName, generate
+from anchordiff.domains.maze import ParticleMazeConfig, ParticleMazeDataset, write_shards
+from anchordiff.domains.pointmaze.data import Flavour, GenerationConfig, MazeName, generate
 from anchordiff.files import write_json
 
 

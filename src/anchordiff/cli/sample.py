@@ -8,14 +8,15 @@ import torch
 
 from anchordiff import hub
 from anchordiff.anchors import AnchorSet
-from anchordiff.cli._mazes import held_out_task, read_task
 from anchordiff.cli._output import check_out, write_arrays, write_settings
-from anchordiff.cli._stages import TRAINING, load_stage, pick_device
-from anchordiff.keypoints import KeypointDiffusion
+from anchordiff.domains.maze.plots import draw_denoising, draw_samples
+from anchordiff.domains.maze.tasks import held_out_task, read_task
 from anchordiff.masks import Even
-from anchordiff.pipeline.refine import fill_in
-from anchordiff.plots import draw_denoising, draw_samples, save_figure
+from anchordiff.plots import save_figure
 from anchordiff.samplers import FlowSampler
+from anchordiff.stages.keypoints import KeypointDiffusion
+from anchordiff.training.load import TRAINING, load_stage
+from anchordiff.training.process import pick_device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,7 @@ class SampleKeypoints:
                 callback=keep,
             ).cpu()
         write_settings(self.out, self)
-        coarse = fill_in(keypoints, anchors.to("cpu"))
+        coarse = model.config.states.fill_in(keypoints, anchors.to("cpu"))
         write_arrays(self.out / "samples.npz", keypoints=keypoints, coarse=coarse, anchors=anchors.index)
         figure = draw_denoising(task.condition, [*states, keypoints[0]], times=[*times, 0.0])
         save_figure(figure, self.out / "denoising.png", dpi=110)
@@ -91,5 +92,5 @@ def _load(source: str) -> KeypointDiffusion:
     """Stage 1 of a pipeline, or of a run."""
     folder = Path(source)
     if (folder / TRAINING).is_dir() or (folder / "config.json").is_file():
-        return load_stage(folder, KeypointDiffusion, flag="--keypoints")
+        return load_stage(folder, KeypointDiffusion, name="--keypoints")
     return hub.from_pretrained(source, KeypointDiffusion, subfolder="keypoints")

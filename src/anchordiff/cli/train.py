@@ -1,121 +1,268 @@
-"""`anchordiff train keypoints` and `anchordiff train denoiser`."""
+"""`anchordiff train keypoints`, `train denoiser` and `train pipeline`."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, final
+from typing import Annotated, Any, ClassVar
 
-from torch import Tensor
+import torch
+import tyro
 
-from anchordiff.cli._bootstrap import BootstrapFlags, has_run, recorded_encoder
-from anchordiff.cli._fit import TrainCommand, run_training
-from anchordiff.cli._stages import load_stage
-from anchordiff.cli._validate import check_denoiser, check_keypoints
-from anchordiff.data import ParticleBatch
-from anchordiff.denoiser import InterpDenoiser, InterpDenoiserConfig
-from anchordiff.keypoints import KeypointDiffusion, KeypointDiffusionConfig
-from anchordiff.nn import MazeEncoderConfig
-from anchordiff.training.objectives import DenoiserObjective, KeypointObjective
+from anchordiff.cli._domains import open_domain, with_domain
+from anchordiff.cli._output import check_out
+from anchordiff.data.source import Source, TrainingData
+from anchordiff.domains.domain import Domain, StageConfig
+from anchordiff.hub.folders import CONFIG, WEIGHTS
+from anchordiff.stages.denoiser import InterpDenoiserConfig
+from anchordiff.stages.keypoints import KeypointDiffusionConfig
+from anchordiff.training import RunOptions, TrainConfig, read_log
+from anchordiff.training.bootstrap import Bootstrap
+from anchordiff.training.load import TRAINING, has_run
+from anchordiff.training.objectives import DenoiserObjective, KeypointObjective, training_masks
+from anchordiff.training.pipeline import PipelineRun, fit_pipeline
+from anchordiff.training.process import is_first, pick_device, say
+from anchordiff.training.stage import StageResult, StageRun, fit_denoiser, fit_keypoints
 
 
-@final
 @dataclass(frozen=True, kw_only=True)
-class TrainKeypoints(TrainCommand):
+class TrainFlags(ABC):
+    """Base of the commands that train: the flags that they share.
+
+    Attributes:
+        out: folder of the run. The trained model lies in it; config, log, its curves and checkpoints in `training/`.
+        train: the optimiser and its schedule.
+        run: how the run is watched and kept.
+        resume: go on with the run in `out`; where there is none yet, a new one starts.
+        device: cpu, cuda, cuda:1, ...; by default a GPU where there is one.
+        threads: threads on the CPU; results repeat bit by bit for one and the same number.
+        validate: held-out samples of an evaluation during training; 0 for none.
+        even_share: share of trajectories learned from at even anchors; those of the others are random.
+    """
+
+    domain: ClassVar[str | None] = None
+
+    out: Path
+    train: TrainConfig = field(default_factory=TrainConfig)
+    run: RunOptions = field(default_factory=RunOptions)
+    resume: tyro.conf.FlagCreatePairsOff[bool] = False
+    device: str | None = None
+    threads: int | None = None
+    validate: int = 256
+    even_share: float = 0.75
+
+    def __post_init__(self) -> None:
+        if self.validate < 0:
+            raise ValueError(f"--validate must not be negative, found {self.validate}")
+        if self.validate == 0 and self.run.best != RunOptions.best:
+            raise ValueError(f"--run.best must be left out with --validate 0, found {self.run.best!r}")
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"--threads must be at least 1, found {self.threads}")
+        if not 0 <= self.even_share <= 1:
+            raise ValueError(f"--even-share must lie in [0, 1], found {self.even_share}")
+
+    def execute(self) -> None:
+        """Train, or go on training."""
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        pick_device(self.device)
+        self.fit(open_domain(self.domain))
+
+    @abstractmethod
+    def fit(self, domain: Domain) -> None:
+        """Open the data, make the model and train it."""
+
+    def options(self, *, init: Path | None = None) -> StageRun:
+        """The flags as the library takes them."""
+        return StageRun(
+            train=self.train,
+            run=self.run,
+            resume=self.resume,
+            init=init,
+            validate=self.validate,
+            device=self.device,
+        )
+
+
+def check_stage_folder(out: Path, *, resume: bool) -> None:
+    """Let a run go on in its folder, and a new one start where there is neither a run nor a model."""
+    if not resume and (out / TRAINING / CONFIG).exists():
+        raise ValueError(f"--out must be a new folder without --resume, found a run in {out}")
+    goes_on = resume and has_run(out)
+    check_out(out, own=(TRAINING, CONFIG, WEIGHTS) if goes_on else (TRAINING,))
+
+
+def report(result: StageResult, out: Path) -> None:
+    """Draw the curves, and say how a run ended."""
+    if is_first():
+        from anchordiff.plots import draw_curves, save_figure
+
+        log = read_log(out / TRAINING / "log.jsonl")
+        save_figure(draw_curves(log, title=str(out)), out / TRAINING / "curves.png", dpi=100)
+    if result.finished:
+        say(f"finished after step {result.step}; the model is in {out}\n")
+    else:
+        say(f"stopped after step {result.step}; go on with the same command and --resume\n")
+
+
+def open_data(domain: Domain, config: StageConfig, source: Source) -> tuple[StageConfig, TrainingData]:
+    """A stage's config with the sizes of the data, and the data."""
+    config = domain.configure(config, source)
+    return config, source.open(states=config.states, horizon=config.horizon)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainKeypoints(TrainFlags):
     """Train stage 1, the diffusion over keypoints.
 
     Attributes:
+        data: what it is trained on.
         model: what the network is made of.
         objective: what it is trained for.
+        init: folder of a trained model of the same kind, whose weights a new run starts from.
     """
 
-    model: KeypointDiffusionConfig = field(default_factory=KeypointDiffusionConfig)
-    objective: KeypointObjective = field(default_factory=KeypointObjective)
+    init: Path | None = None
 
-    def fit_stage(self) -> None:
+    @classmethod
+    def for_domain(cls, name: str | None) -> type["TrainKeypoints"]:
+        """The command with the flags of a domain."""
+        domain = open_domain(name)
+        fields = {
+            "data": (domain.source, None),
+            "model": (KeypointDiffusionConfig, lambda: domain.keypoints),
+            "objective": (KeypointObjective, lambda: KeypointObjective(terms=domain.keypoint_terms)),
+        }
+        return with_domain(cls, name, fields)
+
+    def fit(self, domain: Domain) -> None:
         """Train, or go on training."""
-        data = self.open_data(horizon=self.model.horizon, dim=self.model.dim)
-        settings = {"model": asdict(self.model), "objective": asdict(self.objective)}
-        run_training(
-            self,
+        flags: Any = self
+        check_stage_folder(self.out, resume=self.resume)
+        model, data = open_data(domain, flags.model, flags.data)
+        masks = training_masks(model.num_keypoints, even_share=self.even_share)
+        result = fit_keypoints(
+            model,
             data,
-            lambda: KeypointDiffusion(self.model),
-            self.objective,
-            check_keypoints,
-            settings=settings,
+            self.out,
+            objective=replace(flags.objective, masks=masks),
+            options=self.options(init=self.init),
+            measure=domain.measure,
         )
+        report(result, self.out)
 
 
-@final
 @dataclass(frozen=True, kw_only=True)
-class TrainDenoiser(TrainCommand):
+class BootstrapFlags:
+    """Scheduled sampling with a frozen stage 1; without `keypoints` there is none.
+
+    Attributes:
+        keypoints: folder of the trained stage 1. A copy of its weights is kept with the run.
+        schedule: how often and which keypoints are replaced.
+    """
+
+    keypoints: Path | None = None
+    schedule: Annotated[Bootstrap, tyro.conf.arg(name="")] = field(default_factory=Bootstrap)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainDenoiser(TrainFlags):
     """Train stage 2, the pass from a coarse trajectory to a fine one.
 
     Attributes:
+        data: what it is trained on.
         model: what the network is made of.
         objective: what it is trained for.
         bootstrap: whether it also learns from the keypoints of a trained stage 1.
-        encoder: folder of a trained stage 1 whose maze encoder this stage takes over and leaves as it is, so that a
+        encoder: folder of a trained stage 1 whose encoder this stage takes over and leaves as it is, so that a
             pipeline of both encodes a condition once.
+        init: folder of a trained model of the same kind, whose weights a new run starts from.
     """
 
-    model: InterpDenoiserConfig = field(default_factory=InterpDenoiserConfig)
-    objective: DenoiserObjective = field(default_factory=DenoiserObjective)
-    bootstrap: BootstrapFlags = field(default_factory=BootstrapFlags)
+    FLAGS: ClassVar[Mapping[str, str]] = {"keypoints": "bootstrap.keypoints"}
+    """What messages of the library call otherwise."""
+
+    init: Path | None = None
     encoder: Path | None = None
+    bootstrap: BootstrapFlags = field(default_factory=BootstrapFlags)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.encoder is not None and self.model.encoder != InterpDenoiserConfig().encoder:
-            raise ValueError("--model.encoder must be left out where --encoder gives the whole encoder")
+    @classmethod
+    def for_domain(cls, name: str | None) -> type["TrainDenoiser"]:
+        """The command with the flags of a domain."""
+        domain = open_domain(name)
+        fields = {
+            "data": (domain.source, None),
+            "model": (InterpDenoiserConfig, lambda: domain.denoiser),
+            "objective": (DenoiserObjective, lambda: DenoiserObjective(terms=domain.denoiser_terms)),
+        }
+        return with_domain(cls, name, fields)
 
-    def fit_stage(self) -> None:
+    def fit(self, domain: Domain) -> None:
         """Train, or go on training."""
-        data = self.open_data(horizon=self.model.horizon, dim=self.model.dim)
-        model, objective, build = self.model, self.objective, partial(InterpDenoiser, self.model)
-        settings: dict[str, Any] = {}
-        if self.encoder is not None:
-            config, weights = self._take_encoder(self.encoder)
-            model = replace(model, encoder=config)
-            # What is not trained needs no loss of its own.
-            objective = replace(objective, distance_weight=0.0)
-            build = partial(_with_encoder, model, weights)
-            settings["encoder"] = str(self.encoder)
-        settings |= {"model": asdict(model), "objective": asdict(objective)}
-        scheduled = self.bootstrap.load(objective, self.out, resume=self.resume)
-        check: Callable[[InterpDenoiser, ParticleBatch], Mapping[str, float]] = check_denoiser
-        if scheduled is not None:
-            if scheduled.stage.config.dim != model.dim:
-                raise ValueError(
-                    f"--bootstrap.keypoints must hold a stage 1 of --model.dim = {model.dim}, "
-                    f"found dim {scheduled.stage.config.dim}"
-                )
-            check = partial(check_denoiser, stage=scheduled.stage)
-        run_training(
-            self,
+        flags: Any = self
+        if self.encoder is not None and flags.model.encoder != domain.denoiser.encoder:
+            raise ValueError("--model.encoder must be left out where --encoder gives the whole encoder")
+        check_stage_folder(self.out, resume=self.resume)
+        model, data = open_data(domain, flags.model, flags.data)
+        masks = training_masks(model.num_keypoints, even_share=self.even_share)
+        keypoints = self.bootstrap.keypoints
+        result = fit_denoiser(
+            model,
             data,
-            build,
-            objective,
-            check,
-            settings=settings | self.bootstrap.settings(),
-            scheduled=scheduled,
+            self.out,
+            objective=replace(flags.objective, masks=masks),
+            options=self.options(init=self.init),
+            measure=domain.measure,
+            encoder=self.encoder,
+            keypoints=keypoints,
+            bootstrap=None if keypoints is None else self.bootstrap.schedule,
         )
-
-    def _take_encoder(self, folder: Path) -> tuple[MazeEncoderConfig, Mapping[str, Tensor] | None]:
-        """The encoder's config and weights; no weights where a run goes on, whose checkpoint holds them.
-
-        A resumed one stays exact though the folder may be gone, or its stage trained on.
-        """
-        if self.resume and has_run(self.out):
-            return recorded_encoder(self.out), None
-        encoder = load_stage(folder, KeypointDiffusion, flag="--encoder").encoder
-        return encoder.config, encoder.state_dict()
+        report(result, self.out)
 
 
-def _with_encoder(config: InterpDenoiserConfig, weights: Mapping[str, Tensor] | None) -> InterpDenoiser:
-    """A stage 2 with a trained encoder that its own training leaves as it is."""
-    model = InterpDenoiser(config)
-    if weights is not None:
-        model.encoder.load_state_dict(weights)
-    model.encoder.requires_grad_(requires_grad=False)
-    return model
+@dataclass(frozen=True, kw_only=True)
+class TrainPipeline(TrainFlags):
+    """Train both stages, one after the other, and join them into a pipeline.
+
+    Stage 2 takes over the encoder of stage 1 and learns from its keypoints too. The folder is what `--pipeline` of
+    other commands takes; the runs lie in keypoints/training and denoiser/training.
+
+    Attributes:
+        out: folder of the pipeline.
+        data: what both stages are trained on.
+        keypoints: what stage 1 is made of.
+        denoiser: what stage 2 is made of; horizon and number of keypoints are those of stage 1.
+    """
+
+    @classmethod
+    def for_domain(cls, name: str | None) -> type["TrainPipeline"]:
+        """The command with the flags of a domain."""
+        domain = open_domain(name)
+        fields = {
+            "data": (domain.source, None),
+            "keypoints": (KeypointDiffusionConfig, lambda: domain.keypoints),
+            "denoiser": (InterpDenoiserConfig, lambda: domain.denoiser),
+        }
+        return with_domain(cls, name, fields)
+
+    def fit(self, domain: Domain) -> None:
+        """Train both stages, or go on training."""
+        flags: Any = self
+        for name in ("keypoints", "denoiser"):
+            check_stage_folder(self.out / name, resume=self.resume)
+        keypoints, data = open_data(domain, flags.keypoints, flags.data)
+        masks = training_masks(keypoints.num_keypoints, even_share=self.even_share)
+        denoiser = replace(
+            flags.denoiser,
+            states=keypoints.states,
+            horizon=keypoints.horizon,
+            num_keypoints=keypoints.num_keypoints,
+        )
+        run = PipelineRun(
+            keypoints=KeypointObjective(terms=domain.keypoint_terms, masks=masks),
+            denoiser=DenoiserObjective(terms=domain.denoiser_terms, masks=masks),
+            options=self.options(),
+            measure=domain.measure,
+        )
+        if fit_pipeline(keypoints, denoiser, data, self.out, run=run, after=report) is not None:
+            say(f"the pipeline is in {self.out}\n")

@@ -1,29 +1,21 @@
-"""Data sets: mazes with expert trajectories, made on the fly or kept in shards, and PointMaze data of Minari.
+"""Data sets of trajectories of any states, and the places of their batches in a run.
 
-A sample is a pure function of (config, index): any process makes any sample alone, in any order.
-
-Example:
-    >>> from torch.utils.data import DataLoader
-    >>> from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset
-    >>> dataset = ParticleMazeDataset(ParticleMazeConfig(horizon=64), size=100)
-    >>> loader = DataLoader(dataset, batch_size=32, shuffle=True, collate_fn=dataset.collate)
-    >>> next(iter(loader)).trajectory.shape
-    torch.Size([32, 64, 2])
+A domain's data set gives a `TrajectoryBatch` for a sample's index, and so for a training slot: data are a pure function
+of the place in a run.
 """
 
-from anchordiff.data.batch import ParticleBatch
+from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.data.indexed import IndexedDataset
-from anchordiff.data.particle import ParticleMazeConfig, ParticleMazeDataset
-from anchordiff.data.pointmaze import PointMazeConfig, PointMazeDataset
-from anchordiff.data.shards import ShardedParticleDataset, write_shards
+from anchordiff.data.interleaved import InterleavedDataset
+from anchordiff.data.slots import Slot, slots
+from anchordiff.data.source import Source, TrainingData
 
 __all__ = [
     "IndexedDataset",
-    "ParticleBatch",
-    "ParticleMazeConfig",
-    "ParticleMazeDataset",
-    "PointMazeConfig",
-    "PointMazeDataset",
-    "ShardedParticleDataset",
-    "write_shards",
+    "InterleavedDataset",
+    "Slot",
+    "Source",
+    "TrainingData",
+    "TrajectoryBatch",
+    "slots",
 ]

@@ -3,15 +3,16 @@
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Protocol, runtime_checkable
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int, Int64
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from anchordiff.data.batch import ParticleBatch
+from anchordiff.data.batch import TrajectoryBatch
 
+Batch = TypeVar("Batch", bound=TrajectoryBatch)
 Indices = Sequence[int] | Int[np.ndarray, " batch"] | Int[Tensor, " batch"]
 
 
@@ -24,7 +25,7 @@ class HasIndices(Protocol):
         """Places in the endless stream of training samples."""
 
 
-class IndexedDataset(Dataset[ParticleBatch]):
+class IndexedDataset(Dataset[Batch], Generic[Batch]):
     """Base of the data sets whose sample is a pure function of its index.
 
     Three ways to read one:
@@ -43,7 +44,7 @@ class IndexedDataset(Dataset[ParticleBatch]):
         self._held_out = held_out
 
     @abstractmethod
-    def _make(self, indices: Int64[np.ndarray, " batch"]) -> ParticleBatch:
+    def _make(self, indices: Int64[np.ndarray, " batch"]) -> Batch:
         """Make the samples at checked indices."""
 
     def __len__(self) -> int:
@@ -56,7 +57,7 @@ class IndexedDataset(Dataset[ParticleBatch]):
             raise TypeError("an endless data set has no length; give it a size")
         return self.size
 
-    def __getitem__(self, index: int) -> ParticleBatch:
+    def __getitem__(self, index: int) -> Batch:
         """One sample, as a batch of one.
 
         Raises:
@@ -64,11 +65,11 @@ class IndexedDataset(Dataset[ParticleBatch]):
         """
         return self.batch([index])
 
-    def __getitems__(self, indices: Sequence[int]) -> ParticleBatch:
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
         """What a `DataLoader` asks for: a whole batch."""
         return self.batch(indices)
 
-    def batch(self, indices: Indices) -> ParticleBatch:
+    def batch(self, indices: Indices) -> Batch:
         """The samples at `indices`, in that order; repeated indices give repeated samples.
 
         Args:
@@ -92,7 +93,7 @@ class IndexedDataset(Dataset[ParticleBatch]):
             raise IndexError(f"indices[{place}] must lie in [0, {limit}), found {checked[place]}")
         return self._make(checked)
 
-    def at(self, slot: HasIndices) -> ParticleBatch:
+    def at(self, slot: HasIndices) -> Batch:
         """The batch of a training slot, a pure function of the slot: `fit(model, dataset.at, ...)`.
 
         An endless data set gives the samples at `slot.indices`, so none is ever seen twice. One with a size
@@ -114,9 +115,12 @@ class IndexedDataset(Dataset[ParticleBatch]):
         return self.batch(order)
 
     @staticmethod
-    def collate(records: ParticleBatch | Iterable[ParticleBatch]) -> ParticleBatch:
+    def collate(records: Batch | Iterable[Batch]) -> Batch:
         """`collate_fn` for a `DataLoader`: pass a whole batch through, join a list of them."""
-        return records if isinstance(records, ParticleBatch) else ParticleBatch.collate(list(records))
+        if isinstance(records, TrajectoryBatch):
+            return records
+        parts = list(records)
+        return type(parts[0]).collate(parts)
 
 
 @lru_cache(maxsize=16)

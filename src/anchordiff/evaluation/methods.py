@@ -8,19 +8,20 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from anchordiff.anchors import AnchorSet
+from anchordiff.anchors import AnchorSet, step_times
 from anchordiff.checks import check_integer
-from anchordiff.data import ParticleBatch
-from anchordiff.keypoints import KeypointDiffusion
+from anchordiff.data.batch import TrajectoryBatch
+from anchordiff.judge import Judge
 from anchordiff.masks import Even
 from anchordiff.pipeline import TwoStagePipeline
-from anchordiff.pipeline.refine import clamp_states, fill_in, refine
 from anchordiff.samplers import Sampler
+from anchordiff.stages.keypoints import KeypointDiffusion
+from anchordiff.stages.restore import restore
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """What a method made for a batch of conditions; positions in cells.
+    """What a method made for a batch of conditions.
 
     Attributes:
         trajectory: what is judged.
@@ -43,22 +44,29 @@ class Method(Protocol):
     def name(self) -> str:
         """What tables call it."""
 
-    def __call__(self, batch: ParticleBatch, generator: torch.Generator) -> Attempt:
+    def __call__(self, batch: TrajectoryBatch, generator: torch.Generator) -> Attempt:
         """Make a trajectory for each condition; only methods that say so look at `batch.trajectory`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StraightLine:
-    """From start to goal as if there were no walls."""
+    """What is known of a trajectory, joined by straight lines, as if there were nothing in the way.
 
-    horizon: int
+    Attributes:
+        pipeline: whose encoder tells what is known; no network of it runs beside.
+        name: what tables call it.
+    """
+
+    pipeline: TwoStagePipeline
     name: str = "straight line"
 
-    def __call__(self, batch: ParticleBatch, generator: torch.Generator) -> Attempt:
+    @torch.inference_mode()
+    def __call__(self, batch: TrajectoryBatch, generator: torch.Generator) -> Attempt:
         """Draw the lines."""
-        start, goal = batch.condition.start, batch.condition.goal
-        times = torch.linspace(0.0, 1.0, self.horizon, device=start.device)[:, None]
-        return Attempt(trajectory=torch.lerp(start[:, None], goal[:, None], times))
+        horizon = self.pipeline.config.horizon
+        times = step_times(len(batch), horizon, device=batch.device)
+        frame = self.pipeline.keypoints.encode(batch.condition).frame(times, horizon=horizon)
+        return Attempt(trajectory=frame.pin(frame.states.wrap(frame.origin)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +76,7 @@ class Coarse:
     pipeline: TwoStagePipeline
     name: str = "coarse (stage 1 + interpolation)"
 
-    def __call__(self, batch: ParticleBatch, generator: torch.Generator) -> Attempt:
+    def __call__(self, batch: TrajectoryBatch, generator: torch.Generator) -> Attempt:
         """Generate, and take what stage 2 started from."""
         out = self.pipeline.generate(batch.condition, generator=generator)
         return Attempt(trajectory=out.coarse, keypoints=out.keypoints, coarse=out.coarse)
@@ -81,7 +89,7 @@ class OneSample:
     pipeline: TwoStagePipeline
     name: str = "pipeline, one sample"
 
-    def __call__(self, batch: ParticleBatch, generator: torch.Generator) -> Attempt:
+    def __call__(self, batch: TrajectoryBatch, generator: torch.Generator) -> Attempt:
         """Generate."""
         out = self.pipeline.generate(batch.condition, generator=generator)
         return Attempt(trajectory=out.trajectory, keypoints=out.keypoints, coarse=out.coarse)
@@ -89,10 +97,17 @@ class OneSample:
 
 @dataclass(frozen=True, kw_only=True)
 class BestOf:
-    """The pipeline's plan: the shortest candidate that is free of collisions."""
+    """The pipeline's plan: the candidate that a judge chooses.
+
+    Attributes:
+        pipeline: draws the candidates.
+        candidates: how many.
+        judge: that of the pipeline if left out.
+    """
 
     pipeline: TwoStagePipeline
     candidates: int = 16
+    judge: Judge | None = None
 
     def __post_init__(self) -> None:
         check_integer("candidates", self.candidates)
@@ -102,9 +117,11 @@ class BestOf:
         """With the number of candidates."""
         return f"plan, {self.candidates} candidates"
 
-    def __call__(self, batch: ParticleBatch, generator: torch.Generator) -> Attempt:
+    def __call__(self, batch: TrajectoryBatch, generator: torch.Generator) -> Attempt:
         """Plan."""
-        plan = self.pipeline.plan(batch.condition, candidates=self.candidates, generator=generator)
+        plan = self.pipeline.plan(
+            batch.condition, candidates=self.candidates, judge=self.judge, generator=generator
+        )
         chosen = plan.chosen
         return Attempt(
             trajectory=plan.trajectory,
@@ -115,6 +132,25 @@ class BestOf:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Several:
+    """Several samples of the pipeline, of which the first is taken: for what is measured of many."""
+
+    pipeline: TwoStagePipeline
+    candidates: int = 16
+
+    @property
+    def name(self) -> str:
+        """With the number of samples."""
+        return f"pipeline, {self.candidates} samples"
+
+    def __call__(self, batch: TrajectoryBatch, generator: torch.Generator) -> Attempt:
+        """Generate."""
+        out = self.pipeline.generate(batch.condition, num_samples=self.candidates, generator=generator)
+        candidates = rearrange(out.trajectory, "(b n) h d -> b n h d", n=self.candidates)
+        return Attempt(trajectory=candidates[:, 0], candidates=candidates)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrueKeypoints:
     """Stage 2 on the expert's own keypoints: what stage 2 does where stage 1 is perfect."""
 
@@ -122,19 +158,21 @@ class TrueKeypoints:
     name: str = "true keypoints + stage 2"
 
     @torch.inference_mode()
-    def __call__(self, batch: ParticleBatch, generator: torch.Generator) -> Attempt:
+    def __call__(self, batch: TrajectoryBatch, generator: torch.Generator) -> Attempt:
         """Restore the expert's trajectories from their anchors."""
-        config, denoiser = self.pipeline.config, self.pipeline.denoiser
-        truth = batch.trajectory
-        mask = Even(config.num_anchors).sample(len(truth), truth.shape[1])
+        config, truth = self.pipeline.config, batch.trajectory
+        mask = Even(config.num_keypoints).sample(len(truth), truth.shape[1])
         anchors = AnchorSet.from_mask(mask.to(truth.device))
         keypoints = anchors.gather(truth)
-        coarse = fill_in(keypoints, anchors)
-        level = denoiser.config.num_levels
-        encoding = denoiser.encode(batch.condition)
-        trajectory = refine(denoiser, coarse, anchors, encoding, level=level, walk=False)
-        trajectory = clamp_states(trajectory, keypoints, anchors, clamp=config.clamp, dims=config.clamp_dims)
-        return Attempt(trajectory=trajectory, keypoints=keypoints, coarse=coarse)
+        restored = restore(
+            self.pipeline.denoiser,
+            keypoints,
+            anchors,
+            self.pipeline.encode(batch.condition)[1],
+            clamp=config.clamp,
+            clamp_dims=config.clamp_dims,
+        )
+        return Attempt(trajectory=restored.trajectory, keypoints=keypoints, coarse=restored.coarse)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,15 +182,20 @@ class FullSequence:
     Attributes:
         model: trained with `num_keypoints` equal to its `horizon`.
         sampler: what draws from it.
+        candidates: samples a condition; with several a judge chooses, or the first is taken.
+        judge: what chooses.
     """
 
     model: KeypointDiffusion
     sampler: Sampler
+    candidates: int = 1
+    judge: Judge | None = None
 
     @property
     def name(self) -> str:
         """What tables call it."""
-        return f"full-sequence diffusion, {self.sampler.steps} steps"
+        several = f", {self.candidates} samples" if self.candidates > 1 else ""
+        return f"full-sequence diffusion, {self.sampler.steps} steps{several}"
 
     def __post_init__(self) -> None:
         config = self.model.config
@@ -161,12 +204,19 @@ class FullSequence:
                 f"model must have an anchor at each of its {config.horizon} steps, "
                 f"found {config.num_keypoints}"
             )
+        check_integer("candidates", self.candidates)
 
     @torch.inference_mode()
-    def __call__(self, batch: ParticleBatch, generator: torch.Generator) -> Attempt:
-        """Sample."""
-        horizon = self.model.config.horizon
-        index = torch.arange(horizon, device=batch.device).expand(len(batch), -1)
-        anchors = AnchorSet(index, horizon)
-        trajectory = self.model.sample(batch.condition, anchors, sampler=self.sampler, generator=generator)
-        return Attempt(trajectory=trajectory)
+    def __call__(self, batch: TrajectoryBatch, generator: torch.Generator) -> Attempt:
+        """Draw all steps."""
+        horizon, count = self.model.config.horizon, len(batch) * self.candidates
+        every = AnchorSet.from_mask(torch.ones(count, horizon, dtype=torch.bool, device=batch.device))
+        drawn = self.model.sample(batch.condition, every, sampler=self.sampler, generator=generator)
+        if self.candidates == 1:
+            return Attempt(trajectory=drawn)
+        candidates = rearrange(drawn, "(b n) h d -> b n h d", n=self.candidates)
+        if self.judge is None:
+            return Attempt(trajectory=candidates[:, 0], candidates=candidates)
+        index = self.judge.choose(batch.condition, drawn).index
+        rows = torch.arange(len(batch), device=index.device)
+        return Attempt(trajectory=candidates[rows, index], candidates=candidates)

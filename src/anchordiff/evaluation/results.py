@@ -1,77 +1,118 @@
-"""What an evaluation found: per maze, in a table, in JSON's terms."""
+"""What an evaluation found: per sample, in a table, in JSON's terms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal, final
 
 import numpy as np
-from jaxtyping import Bool, Float
 from torch import Tensor
 
 from anchordiff.evaluation.methods import Attempt, Coarse, OneSample
-from anchordiff.evaluation.metrics import wilson_interval
-from anchordiff.evaluation.suites import Suite
+from anchordiff.evaluation.statistics import wilson_interval
 from anchordiff.evaluation.tables import markdown_table, show_number
 
+Statistic = Literal["share", "mean", "median", "90th"]
+"""A number of many: how often (with its 95 % interval), the mean, or a quantile."""
 
+SUCCESS: Final = "success"
+"""The measure that says whether a sample went well, where a domain has one."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A figure of each method.
+
+    Attributes:
+        measure: whose numbers it is made of.
+        statistic: what is made of them.
+        key: what JSON calls it.
+        heading: what tables call it; none leaves it out of them.
+        form: how it is written.
+        factor: by which it is multiplied in tables.
+        of_successes: whether only samples that went well count.
+    """
+
+    measure: str
+    statistic: Statistic
+    key: str
+    heading: str | None = None
+    form: str = "{:.3f}"
+    factor: float = 1.0
+    of_successes: bool = False
+
+    def of(self, values: Mapping[str, Tensor]) -> float | None:
+        """The figure; none where there is nothing to make it of."""
+        if self.measure not in values:
+            return None
+        numbers = values[self.measure].double()
+        if self.of_successes and SUCCESS in values:
+            numbers = numbers[values[SUCCESS].bool()]
+        if not len(numbers):
+            return None
+        if self.statistic in ("share", "mean"):
+            return float(numbers.mean())
+        return float(np.quantile(numbers.numpy(), 0.5 if self.statistic == "median" else 0.9))
+
+
+@final
 @dataclass(frozen=True, kw_only=True)
 class MethodResult:
-    """What one method did, maze by maze.
+    """What one method did, sample by sample.
 
     Attributes:
         name: of the method.
         attempt: what it made, on the CPU; without the candidates.
-        success: swept success.
-        collision_rate: share of points in walls.
-        length_ratio: path length over the expert's.
-        smoothness: mean squared second difference, in cells² / step⁴.
-        diversity: mean distance between two candidates, in cells; none where there are no candidates.
-        seconds_alone: time of a plan made alone (median); none where it was not taken.
-        seconds_batched: time of a plan as a share of a batch's; none where it was not taken.
+        values: by the name of each measure a number for each sample.
+        seconds_alone: time of one made alone (median); none where it was not taken.
+        seconds_batched: time of one as a share of a batch's; none where it was not taken.
     """
 
     name: str
     attempt: Attempt
-    success: Bool[Tensor, " mazes"]
-    collision_rate: Float[Tensor, " mazes"]
-    length_ratio: Float[Tensor, " mazes"]
-    smoothness: Float[Tensor, " mazes"]
-    diversity: Float[Tensor, " mazes"] | None = None
+    values: Mapping[str, Tensor]
     seconds_alone: float | None = None
     seconds_batched: float | None = None
 
-    def summary(self) -> dict[str, Any]:
-        """The means, medians and intervals, in JSON's terms; lengths and smoothness over successes alone."""
-        good = int(self.success.sum())
-        low, high = wilson_interval(good, len(self.success))
-        return {
-            "success": good / len(self.success),
-            "success_interval_95": [low, high],
-            "collision_rate": float(self.collision_rate.mean()),
-            "length_ratio_median": _median(self.length_ratio[self.success]),
-            "length_ratio_90th": _quantile(self.length_ratio[self.success], 0.9),
-            "smoothness_median": _median(self.smoothness[self.success]),
-            "diversity_mean": None if self.diversity is None else float(self.diversity.mean()),
-            "seconds_alone": self.seconds_alone,
-            "seconds_batched": self.seconds_batched,
-            "failures": (~self.success).nonzero()[:, 0].tolist(),
-        }
+    def __getitem__(self, measure: str) -> Tensor:
+        """A measure's number for each sample.
+
+        Raises:
+            KeyError: if there is no such measure.
+        """
+        return self.values[measure]
+
+    def summary(self, columns: tuple[Column, ...]) -> dict[str, Any]:
+        """The figures in JSON's terms, and the numbers of the samples that failed where success is measured."""
+        found: dict[str, Any] = {}
+        for column in columns:
+            found[column.key] = column.of(self.values)
+            if column.statistic == "share" and column.measure in self.values:
+                flags = self.values[column.measure].bool()
+                found[f"{column.key}_interval_95"] = list(wilson_interval(int(flags.sum()), len(flags)))
+        found |= {"seconds_alone": self.seconds_alone, "seconds_batched": self.seconds_batched}
+        if SUCCESS in self.values:
+            found["failures"] = (~self.values[SUCCESS].bool()).nonzero()[:, 0].tolist()
+        return found
 
 
+@final
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """All methods on one suite, in one run.
+    """All methods on the same samples, in one run.
 
     Attributes:
-        suite: the mazes.
-        size: how many of its first mazes were used.
+        suite: what the samples are called.
+        size: how many there are.
         results: one for each method.
-        settings: what else decided the figures, in JSON's terms.
+        columns: figures of each.
+        settings: what else decided them, in JSON's terms.
     """
 
-    suite: Suite
+    suite: str
     size: int
     results: tuple[MethodResult, ...]
+    columns: tuple[Column, ...]
     settings: Mapping[str, Any]
 
     def __getitem__(self, name: str) -> MethodResult:
@@ -87,62 +128,46 @@ class Evaluation:
         """What stage 2 adds to the success of the same keypoints interpolated, in points of a hundred.
 
         Raises:
-            KeyError: if one of the two methods was not run.
+            KeyError: if one of the two methods was not run, or success is not measured.
         """
-        before, after = self[Coarse.name].success, self[OneSample.name].success
+        before, after = self[Coarse.name][SUCCESS], self[OneSample.name][SUCCESS]
         return 100 * float(after.float().mean() - before.float().mean())
 
     def to_json(self) -> dict[str, Any]:
-        """All figures, and for each method the numbers of the mazes that it failed on."""
+        """All figures, and for each method the numbers of the samples that it failed on."""
         return {
-            "suite": self.suite.name,
-            "mazes": self.size,
+            "suite": self.suite,
+            "size": self.size,
             "settings": dict(self.settings),
-            "methods": {result.name: result.summary() for result in self.results},
+            "methods": {result.name: result.summary(self.columns) for result in self.results},
         }
 
     def table(self) -> str:
         """The figures as a table in Markdown."""
-        head = ("method", "success", "95 % interval", "points in walls", "length / expert", "smoothness",
-                "diversity", "ms alone", "ms in a batch")  # fmt: skip
-        return markdown_table(head, [_row(result) for result in self.results])
-
-    def failures(self, *, count: int = 12) -> list[tuple[MethodResult, int]]:
-        """The worst failures of the methods that generate: which method, which maze.
-
-        A maze comes once. Failures of methods that chose among candidates come first, since there every
-        candidate failed; then those with the most points in walls.
-        """
-        found: dict[int, tuple[MethodResult, int]] = {}
-        chosen = [result for result in self.results if result.diversity is not None]
-        single = [result for result in self.results if result.name == OneSample.name]
-        for result in (*chosen, *single):
-            failed = (~result.success).nonzero()[:, 0]
-            for maze in failed[result.collision_rate[failed].argsort(descending=True, stable=True)].tolist():
-                found.setdefault(maze, (result, maze))
-        return list(found.values())[:count]
+        shown = [column for column in self.columns if column.heading is not None]
+        head = ["method"]
+        for column in shown:
+            head += (
+                [str(column.heading), "95 % interval"]
+                if column.statistic == "share"
+                else [str(column.heading)]
+            )
+        head += ["ms alone", "ms in a batch"]
+        return markdown_table(head, [_row(result, shown) for result in self.results])
 
 
-def _row(result: MethodResult) -> tuple[str, ...]:
-    values = result.summary()
-    low, high = values["success_interval_95"]
-    smoothness, diversity = values["smoothness_median"], values["diversity_mean"]
-    return (
-        result.name,
-        f"{100 * values['success']:.1f} %",
-        f"{100 * low:.1f} to {100 * high:.1f}",
-        f"{100 * values['collision_rate']:.2f} %",
-        show_number(values["length_ratio_median"], "{:.3f}"),
-        show_number(smoothness, "{:.5f}"),
-        show_number(diversity, "{:.2f}"),
-        show_number(result.seconds_alone, "{:.1f}", scale=1000.0),
-        show_number(result.seconds_batched, "{:.2f}", scale=1000.0),
-    )
+def _row(result: MethodResult, columns: list[Column]) -> list[str]:
+    entries = [result.name]
+    for column in columns:
+        value = column.of(result.values)
+        entries.append(show_number(value, column.form, scale=column.factor))
+        if column.statistic == "share":
+            entries.append(_interval(result, column) if value is not None else "-")
+    times = ((result.seconds_alone, "{:.1f}"), (result.seconds_batched, "{:.2f}"))
+    return entries + [show_number(seconds, form, scale=1000.0) for seconds, form in times]
 
 
-def _median(values: Float[Tensor, " values"]) -> float | None:
-    return _quantile(values, 0.5)
-
-
-def _quantile(values: Float[Tensor, " values"], share: float) -> float | None:
-    return float(np.quantile(values.numpy(), share)) if len(values) else None
+def _interval(result: MethodResult, column: Column) -> str:
+    flags = result.values[column.measure].bool()
+    low, high = wilson_interval(int(flags.sum()), len(flags))
+    return f"{100 * low:.1f} to {100 * high:.1f}"

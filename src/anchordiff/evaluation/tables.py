@@ -14,7 +14,7 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    return "\n".join(_join(cells, widths) for cells in (head, rule, *rows))
+    return "\n".join(_join(entries, widths) for entries in (head, rule, *rows))
 
 
 def show_number(value: float | None, form: str, *, scale: float = 1.0) -> str:
@@ -22,6 +22,6 @@ def show_number(value: float | None, form: str, *, scale: float = 1.0) -> str:
     return "-" if value is None else form.format(scale * value)
 
 
-def _join(cells: Sequence[str], widths: Sequence[int]) -> str:
-    first, *others = zip(cells, widths, strict=True)
-    return f"| {first[0]:<{first[1]}} | " + " | ".join(f"{cell:>{width}}" for cell, width in others) + " |"
+def _join(entries: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = zip(entries, widths, strict=True)
+    return f"| {first[0]:<{first[1]}} | " + " | ".join(f"{entry:>{width}}" for entry, width in others) + " |"

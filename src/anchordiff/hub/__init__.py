@@ -12,9 +12,11 @@ this library's registry (see `register`).
 
 Example:
     >>> import tempfile
-    >>> from anchordiff.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+    >>> from anchordiff.domains.maze import MazeEncoderConfig
     >>> from anchordiff.nn.transformer import TransformerConfig
-    >>> config = KeypointDiffusionConfig(num_keypoints=6, transformer=TransformerConfig(width=32, depth=1))
+    >>> from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+    >>> tiny = TransformerConfig(width=32, depth=1)
+    >>> config = KeypointDiffusionConfig(encoder=MazeEncoderConfig(), num_keypoints=6, transformer=tiny)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = save_pretrained(KeypointDiffusion(config), folder)
     ...     from_pretrained(path).config == config

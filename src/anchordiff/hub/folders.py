@@ -57,6 +57,8 @@ def load_model(folder: Path) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         model: nn.Module = cls(config)
     weights = _read_weights(folder / WEIGHTS)
+    if (upgrade := getattr(model, "upgrade_weights", None)) is not None:
+        weights = upgrade(weights)
     _check_weights(model.state_dict(), weights, folder / WEIGHTS)
     model.load_state_dict(weights)
     return model.eval()
@@ -79,7 +81,7 @@ def move_files(source: Path, target: Path) -> None:
 
 def header(name: str) -> dict[str, str]:
     """What every config.json opens with: the class and the version that wrote it."""
-    from anchordiff import __version__
+    from anchordiff.version import __version__
 
     return {CLASS_NAME: name, VERSION: __version__}
 

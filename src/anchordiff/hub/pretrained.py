@@ -184,7 +184,7 @@ def push_to_hub(
     """
     from huggingface_hub import HfApi
 
-    from anchordiff import __version__
+    from anchordiff.version import __version__
 
     api = HfApi(token=token, library_name="anchordiff", library_version=__version__)
     with tempfile.TemporaryDirectory() as folder:

@@ -2,24 +2,20 @@
 
 A model class is built as `cls(config)` and has `.config`; a pipeline class is built as `cls(**components,
 config=config)` and has `.config` and `.components`. Its config is a dataclass, named in the annotation of the
-parameter `config`.
+parameter `config`. Classes make themselves known by `register` when their module is imported; one that is not
+imported yet is found by the entry point of the package that offers it (`anchordiff.plugins`).
 """
 
 from collections.abc import Mapping
 from dataclasses import is_dataclass
-from importlib import import_module
-from typing import Any, Final, Protocol, TypeVar, get_args, get_type_hints
+from typing import Any, Protocol, TypeVar, get_args, get_type_hints
 
 from torch import nn
 
+from anchordiff import plugins
+
 Kind = TypeVar("Kind", bound=type)
 
-# Names and not imports: these modules lie above the hub, and loading one of them needs none of the others.
-_BUILT_IN: Final = {
-    "KeypointDiffusion": "anchordiff.keypoints",
-    "InterpDenoiser": "anchordiff.denoiser",
-    "TwoStagePipeline": "anchordiff.pipeline",
-}
 _REGISTERED: dict[str, type] = {}
 
 
@@ -56,7 +52,11 @@ def register(cls: Kind) -> Kind:
     """
     name = cls.__name__
     config_class(cls)
-    if name in _BUILT_IN or _REGISTERED.get(name, cls).__qualname__ != cls.__qualname__:
+    # The same class again is one whose definition was run again, as in a notebook.
+    other = _REGISTERED.get(name, cls)
+    is_another = (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__)
+    owner = plugins.package_of(plugins.CLASSES, name)
+    if is_another or owner not in (None, cls.__module__.split(".")[0]):
         raise ValueError(f"cls must have a name of its own, found {name!r}, which is taken")
     _REGISTERED[name] = cls
     return cls
@@ -68,12 +68,11 @@ def find_class(name: str) -> type[Any]:
     Raises:
         ValueError: if no class has it.
     """
+    if name not in _REGISTERED and name in plugins.names(plugins.CLASSES):
+        plugins.load(plugins.CLASSES, name)
     if name in _REGISTERED:
         return _REGISTERED[name]
-    if name in _BUILT_IN:
-        found: type = getattr(import_module(_BUILT_IN[name]), name)
-        return found
-    known = ", ".join([*_BUILT_IN, *_REGISTERED])
+    known = ", ".join(dict.fromkeys([*plugins.names(plugins.CLASSES), *_REGISTERED]))
     raise ValueError(f"class name must be one of {known}, found {name!r}; see anchordiff.hub.register")
 
 

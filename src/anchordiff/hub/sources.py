@@ -85,7 +85,7 @@ def _download(
     """One snapshot: all files come from the same commit."""
     from huggingface_hub import snapshot_download
 
-    from anchordiff import __version__
+    from anchordiff.version import __version__
 
     wanted = [f"{subfolder}/{name}" for name in (CONFIG, WEIGHTS)] if subfolder is not None else [
         INDEX, CONFIG, WEIGHTS, f"*/{CONFIG}", f"*/{WEIGHTS}",

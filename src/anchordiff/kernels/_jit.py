@@ -13,10 +13,12 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def source_stamp(folder: Traversable) -> str:
-    """A hash of the names and contents of all Python files of a folder."""
+    """A hash of the names and contents of all Python files of a folder and of those in it."""
     digest = hashlib.sha256()
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if file.name.endswith(".py"):
+        if file.is_dir() and file.name != "__pycache__":
+            digest.update(f"{file.name} {source_stamp(file)} ".encode())
+        elif file.name.endswith(".py"):
             content = file.read_bytes()
             digest.update(f"{file.name} {len(content)} ".encode())
             digest.update(content)
@@ -30,7 +32,7 @@ class _Cache(FunctionCache):
     """Numba's cache on disk, for functions that call functions of other files.
 
     Numba takes machine code for fresh as long as the function's own file is the same, although it contains the
-    functions that it calls. Here it is fresh as long as no file of this folder has changed.
+    functions that it calls. Here it is fresh as long as no kernel's file has changed.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:

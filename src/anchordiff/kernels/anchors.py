@@ -128,7 +128,7 @@ def spread_evenly(taken: Bool[np.ndarray, "batch horizon"], count: int) -> Bool[
 
 def optimal_anchors(
     trajectory: Float[np.ndarray, "batch horizon dim"],
-    num_anchors: int,
+    num_keypoints: int,
     *,
     taken: Bool[np.ndarray, "batch horizon"] | None = None,
 ) -> Int[np.ndarray, "batch K"]:
@@ -139,7 +139,7 @@ def optimal_anchors(
 
     Args:
         trajectory: states at every step.
-        num_anchors: K, steps to choose a row, the free ends among them.
+        num_keypoints: K, steps to choose a row, the free ends among them.
         taken: steps that are anchors already; they help to interpolate and are not in the result.
 
     Raises:
@@ -161,16 +161,18 @@ def optimal_anchors(
         taken = np.zeros((batch, horizon), np.bool_)
     if taken.shape != (batch, horizon):
         raise ValueError(f"taken must have the shape {(batch, horizon)}, found {taken.shape}")
-    if num_anchors < 1 or horizon < 2:
-        raise ValueError(f"num_anchors must be at least 1 and horizon 2, found {num_anchors} and {horizon}")
-    out = np.empty((batch, num_anchors), np.int64)
+    if num_keypoints < 1 or horizon < 2:
+        raise ValueError(
+            f"num_keypoints must be at least 1 and horizon 2, found {num_keypoints} and {horizon}"
+        )
+    out = np.empty((batch, num_keypoints), np.int64)
     trajectory, taken = np.ascontiguousarray(trajectory), np.ascontiguousarray(taken)
     _optimal_rows(trajectory, taken, out)
     if batch and out[:, 0].min() < 0:
         row = int(out[:, 0].argmin())
         free = ~taken[row]
         raise ValueError(
-            f"num_anchors must be between the free ends and the free steps of row {row}, "
-            f"{int(free[0]) + int(free[-1])} to {int(free.sum())}, found {num_anchors}"
+            f"num_keypoints must be between the free ends and the free steps of row {row}, "
+            f"{int(free[0]) + int(free[-1])} to {int(free.sum())}, found {num_keypoints}"
         )
     return out

@@ -99,11 +99,11 @@ def _row_of_any(keypoints: Floats, anchors: Ints, flat: Floats, b: int, horizon:
 @kernel()
 def _fill_rows(keypoints: Floats, anchors: Ints, out: Floats) -> int:
     """Write all rows; return the first row with bad anchors, or `_DONE`."""
-    num_anchors, dim = keypoints.shape[1], keypoints.shape[2]
+    num_keypoints, dim = keypoints.shape[1], keypoints.shape[2]
     horizon = out.shape[1]
     flat = out.reshape(out.size)
     for b in range(out.shape[0]):
-        good = anchors[b, 0] == 0 and anchors[b, num_anchors - 1] == horizon - 1
+        good = anchors[b, 0] == 0 and anchors[b, num_keypoints - 1] == horizon - 1
         # The common dimensions are written out: that is what the compiler turns into full vectors.
         if dim == 2:
             good = good and _row_of_2(keypoints, anchors, flat, b, horizon)
@@ -114,7 +114,7 @@ def _fill_rows(keypoints: Floats, anchors: Ints, out: Floats) -> int:
         if not good:
             return b
         for d in range(dim):
-            out[b, horizon - 1, d] = keypoints[b, num_anchors - 1, d]
+            out[b, horizon - 1, d] = keypoints[b, num_keypoints - 1, d]
     return _DONE
 
 
@@ -159,15 +159,15 @@ def _fill(keypoints: Floats, anchors: Ints, out: Floats) -> int:
 @kernel()
 def _adjoint_rows(grad: Floats, anchors: Ints, out: Floats) -> int:
     """Write `out = Aᵀ grad`; return the first row with bad anchors, or -1."""
-    num_anchors, dim = out.shape[1], out.shape[2]
+    num_keypoints, dim = out.shape[1], out.shape[2]
     horizon = grad.shape[1]
     one = out.dtype.type(1)
     for b in range(out.shape[0]):
-        if anchors[b, 0] != 0 or anchors[b, num_anchors - 1] != horizon - 1:
+        if anchors[b, 0] != 0 or anchors[b, num_keypoints - 1] != horizon - 1:
             return b
         for d in range(dim):
             out[b, 0, d] = 0
-        for k in range(num_anchors - 1):
+        for k in range(num_keypoints - 1):
             left, right = anchors[b, k], anchors[b, k + 1]
             if right <= left or right >= horizon:
                 return b
@@ -182,7 +182,7 @@ def _adjoint_rows(grad: Floats, anchors: Ints, out: Floats) -> int:
                 out[b, k, d] += total - scale * moment
                 out[b, k + 1, d] = scale * moment
         for d in range(dim):
-            out[b, num_anchors - 1, d] += grad[b, horizon - 1, d]
+            out[b, num_keypoints - 1, d] += grad[b, horizon - 1, d]
     return -1
 
 

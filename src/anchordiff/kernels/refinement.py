@@ -1,7 +1,7 @@
 """A block of a `RefinementTransformer` in one call, for a few tokens on a CPU.
 
-Notation as in `anchordiff.nn.transformer`: h are the tokens, p the estimate of the points, in units of `scale` around
-`origin`, so that a point lies in the cell of `origin + scale · p`.
+Notation as in `anchordiff.nn.transformer`: h are the tokens, p the estimate of the points. What is seen at the points
+is looked up before, by the scene.
 
 At a few tokens a network of a million weights is bound not by arithmetic but by the number of calls into a library, of
 which a block takes some eighty.
@@ -22,7 +22,7 @@ Layer = tuple[Floats, Floats]
 class Block(NamedTuple):
     """Weights and biases of a block, as torch lays them out: (out, in) and (out,).
 
-    Without cross-attention its layers have no rows.
+    Without cross-attention, or without local features, their layers have no rows.
     """
 
     look: Layer
@@ -38,30 +38,20 @@ class Block(NamedTuple):
 
 
 class View(NamedTuple):
-    """What the tokens see, and where.
+    """What the tokens attend to, and when they are.
 
     Attributes:
-        cells: features of each cell, (conditions, cells, channels).
-        keys: (conditions, heads, cells, head_dim).
-        values: transposed, (conditions, heads, head_dim, cells).
-        origin: where the estimate's zero lies, in cells, (batch, tokens, dim).
-        scale: cells of one unit of the estimate, (dim,).
+        keys: (conditions, heads, places, head_dim).
+        values: transposed, (conditions, heads, head_dim, places).
         cos: rotary embedding, (batch, tokens, head_dim).
         sin: as `cos`.
-        cols: columns of the maze.
-        octaves: octaves of the Fourier features of where in its cell a point lies.
         heads: heads of the attention among tokens.
     """
 
-    cells: Floats
     keys: Floats
     values: Floats
-    origin: Floats
-    scale: Floats
     cos: Floats
     sin: Floats
-    cols: int
-    octaves: int
     heads: int
 
 
@@ -75,31 +65,6 @@ class _Desk(NamedTuple):
     scores: Floats
     zeros: Floats
     exponents: npt.NDArray[np.int32]
-
-
-@kernel(fastmath=True)
-def _look(points: Floats, element: int, view: View, out: Floats) -> None:
-    """Features of the cells that hold the points, and where in its cell each point lies."""
-    condition = element // (view.origin.shape[0] // view.cells.shape[0])
-    cells, channels = view.cells[condition], view.cells.shape[2]
-    rows = cells.shape[0] // view.cols
-    for i in range(points.shape[0]):
-        x = view.origin[element, i, 0] + view.scale[0] * points[i, 0]
-        y = view.origin[element, i, 1] + view.scale[1] * points[i, 1]
-        left, top = math.floor(x), math.floor(y)
-        col = int(min(max(left, np.float32(0)), np.float32(view.cols - 1)))
-        row = int(min(max(top, np.float32(0)), np.float32(rows - 1)))
-        found = cells[row * view.cols + col]
-        for k in range(channels):
-            out[i, k] = found[k]
-        for axis in range(2):
-            offset = np.float32(2) * (x - left if axis == 0 else y - top) - np.float32(1)
-            out[i, channels + axis] = offset
-            for octave in range(view.octaves):
-                angle = np.float32(math.pi * 2.0**octave) * offset
-                place = channels + 2 + axis * view.octaves + octave
-                out[i, place] = math.sin(angle)
-                out[i, place + 2 * view.octaves] = math.cos(angle)
 
 
 @kernel(fastmath=True)
@@ -141,7 +106,7 @@ def _self_attention(qkv: Floats, element: int, view: View, desk: _Desk, out: Flo
 
 @kernel(fastmath=True)
 def _cross_attention(x: Floats, keys: Floats, values: Floats, desk: _Desk, out: Floats) -> None:
-    """Attention to the cells of one condition, from queries of all heads side by side."""
+    """Attention to the places of one condition, from queries of all heads side by side."""
     heads, _, dim = keys.shape
     rows = x.shape[0]
     factor = np.float32(1 / math.sqrt(dim))
@@ -162,27 +127,28 @@ def _add(x: Floats, gate: Floats, change: Floats) -> None:
 
 @kernel(fastmath=True)
 def refine_block(
-    h: Floats, points: Floats, gain: Floats, modulation: Floats, view: View, block: Block
+    h: Floats, seen: Floats, points: Floats, gain: Floats, modulation: Floats, view: View, block: Block
 ) -> None:
     """Run one block over a batch; tokens and points change in place.
 
     Args:
         h: tokens, (batch, tokens, width).
+        seen: local features at the points, (batch, tokens, features).
         points: estimate, (batch, tokens, dim).
         gain: how far the block moves the points, (batch, tokens, dim).
         modulation: shift, scale and gate of both adaptive norms, (batch, 6, 1, width).
-        view: what the tokens see; `batch` is a multiple of its conditions.
+        view: what the tokens attend to; `batch` is a multiple of its conditions.
         block: weights.
     """
     batch, tokens, width = h.shape
     dim = points.shape[2]
-    hidden, lookup, inner = block.up[0].shape[0], block.look[0].shape[1], block.cross_q[0].shape[0]
+    hidden, local, inner = block.up[0].shape[0], block.look[0].shape[1], block.cross_q[0].shape[0]
     rows = tokens + (-tokens) % 4  # `linear` takes four rows at a time
     x, normed = np.zeros((rows, width), np.float32), np.empty((rows, width), np.float32)
     mixed, out = np.empty((rows, width), np.float32), np.empty((rows, width), np.float32)
-    look = np.zeros((rows, lookup), np.float32)
+    look = np.zeros((rows, local), np.float32)
     qkv = np.empty((rows, 3 * width), np.float32)
-    q, seen = np.empty((rows, inner), np.float32), np.empty((rows, inner), np.float32)
+    q, attended = np.empty((rows, inner), np.float32), np.empty((rows, inner), np.float32)
     grown, scratch = np.empty((rows, hidden), np.float32), np.empty((rows, hidden), np.float32)
     moved = np.empty((rows, dim), np.float32)
     head_dim, count = view.cos.shape[2], max(tokens, view.keys.shape[2])
@@ -201,20 +167,21 @@ def refine_block(
     for b in range(batch):
         norms = modulation[b, :, 0]
         x[:tokens] = h[b]
-        _look(points[b], b, view, look)
-        linear(look, block.look[0], block.look[1], out)
-        _add(x, ones, out)
+        if local:
+            look[:tokens] = seen[b]
+            linear(look, block.look[0], block.look[1], out)
+            _add(x, ones, out)
         layer_norm(x, norms[1], norms[0], normed)
         linear(normed, block.to_qkv[0], block.to_qkv[1], qkv)
         _self_attention(qkv, b, view, desk, mixed)
         linear(mixed, block.to_out[0], block.to_out[1], out)
         _add(x, norms[2], out)
         if inner:
-            condition = b // (batch // view.cells.shape[0])
+            condition = b // (batch // view.keys.shape[0])
             layer_norm(x, block.cross_norm[0], block.cross_norm[1], normed)
             linear(normed, block.cross_q[0], block.cross_q[1], q)
-            _cross_attention(q, view.keys[condition], view.values[condition], desk, seen)
-            linear(seen, block.cross_out[0], block.cross_out[1], out)
+            _cross_attention(q, view.keys[condition], view.values[condition], desk, attended)
+            linear(attended, block.cross_out[0], block.cross_out[1], out)
             _add(x, ones, out)
         layer_norm(x, norms[4], norms[3], normed)
         linear(normed, block.up[0], block.up[1], grown)

@@ -1,25 +1,24 @@
-"""Parts that both stages' networks are made of.
+"""Parts that both stages' networks are made of; none knows what a trajectory runs through.
 
 Example:
-    A point is as far from a wall as from the nearest side of a blocked cell, here that of the outside.
-
     >>> import torch
-    >>> walls = torch.zeros(1, 3, 3, dtype=torch.bool)
-    >>> round(float(wall_distance(walls, torch.tensor([[[0.25, 1.5]]]))), 2)
-    0.25
+    >>> from anchordiff.states import StateSpace
+    >>> space = StateSpace(positions=3, scale=1.0)
+    >>> times = torch.linspace(0, 1, 5)[None]
+    >>> Frame.around(torch.zeros(1, 1, 3), times, states=space, horizon=5).spread.shape
+    torch.Size([1, 5, 3])
 """
 
-from anchordiff.nn.clearance import wall_distance
-from anchordiff.nn.frame import LineFrame
-from anchordiff.nn.maze_encoder import MazeEncoder, MazeEncoderConfig, MazeEncoding
+from anchordiff.nn.frame import Frame
+from anchordiff.nn.scene import Encoder, EncoderConfig, Look, Scene
 from anchordiff.nn.transformer import RefinementTransformer, TransformerConfig
 
 __all__ = [
-    "LineFrame",
-    "MazeEncoder",
-    "MazeEncoderConfig",
-    "MazeEncoding",
+    "Encoder",
+    "EncoderConfig",
+    "Frame",
+    "Look",
     "RefinementTransformer",
+    "Scene",
     "TransformerConfig",
-    "wall_distance",
 ]

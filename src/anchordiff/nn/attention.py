@@ -1,10 +1,10 @@
-"""Multi-head attention over the tokens of a trajectory and over the cells of a map."""
+"""Multi-head attention over the tokens of a trajectory and over the places of a scene."""
 
 import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -91,12 +91,21 @@ class CrossAttention(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "batch tokens width"],
-        keys: Float[Tensor, "conditions heads cells head_dim"],
-        values: Float[Tensor, "conditions heads cells head_dim"],
+        keys: Float[Tensor, "conditions heads places head_dim"],
+        values: Float[Tensor, "conditions heads places head_dim"],
+        visible: Bool[Tensor, "conditions places"] | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
-        """Attend to the condition of each element."""
+        """Attend to the condition of each element.
+
+        Args:
+            x: tokens.
+            keys: of each condition.
+            values: of each condition.
+            visible: False for places that are left out; none where all are seen.
+        """
         batch, tokens, _ = x.shape
         q = self.to_q(x).view(len(keys), -1, self.heads, keys.shape[-1]).transpose(1, 2)
-        mixed = functional.scaled_dot_product_attention(q, keys, values)
+        mask = None if visible is None else visible[:, None, None]
+        mixed = functional.scaled_dot_product_attention(q, keys, values, attn_mask=mask)
         out: Tensor = self.to_out(mixed.transpose(1, 2).reshape(batch, tokens, -1))
         return out

@@ -1,11 +1,12 @@
 """A transformer that moves the points of a trajectory, block by block.
 
-Notation: p_i is the running estimate of the trajectory after block i, c the context vector. Each block looks the map up
-at p_i, mixes the tokens, and moves the points: p_{i+1} = p_i + gain · head_i(h). Blocks are pre-norm with adaptive
-norms whose scale, shift and gate come from c (adaLN, Peebles & Xie 2023); heads start at zero, so that the first
-estimate is the one given.
+Notation: p_i is the running estimate of the trajectory after block i, c the context vector. Each block looks at the
+scene where p_i lies, mixes the tokens, and moves the points: p_{i+1} = p_i + gain · head_i(h). Blocks are pre-norm with
+adaptive norms whose scale, shift and gate come from c (adaLN, Peebles & Xie 2023); heads start at zero, so that the
+first estimate is the one given.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -20,8 +21,9 @@ from torch.utils.checkpoint import checkpoint
 from anchordiff.checks import check_rules
 from anchordiff.kernels import refinement
 from anchordiff.nn.attention import CrossAttention, Rotation, SelfAttention
-from anchordiff.nn.frame import LineFrame
-from anchordiff.nn.maze_encoder import OFFSET_OCTAVES, MazeEncoding
+from anchordiff.nn.frame import Frame
+from anchordiff.nn.scene import EncoderConfig, Look, Scene
+from anchordiff.states import StateSpace
 
 _FEW: Final = 64  # tokens of a batch, up to which one compiled call a block is faster than torch on a CPU
 
@@ -36,7 +38,7 @@ class TransformerConfig:
         heads: heads of the attention among tokens.
         expansion: hidden channels of the feed-forward network over `width`.
         causal: tokens see only themselves and earlier ones.
-        cross_attention: tokens attend to the maze's cells, where the encoder gives keys.
+        cross_attention: tokens attend to the scene, where the encoder gives keys.
         activation_checkpointing: recompute activations in the backward pass, for memory.
 
     Raises:
@@ -65,33 +67,37 @@ class TransformerConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class Prepared:
     """What all passes of a plan share.
 
     Attributes:
         rotation: rotary embedding of the tokens' times.
-        frame: what estimates are given in; none for cells.
-        encoding: the map, with keys and values of its cells.
-        compiled: view and weights for the compiled kernel, where it is to be used.
+        states: what a state holds, and how it is taken apart into tokens.
+        frame: what estimates are given in; none for the units of states.
+        scene: what the tokens see.
+        compiled: for the compiled kernel, where it is to be used: what it attends to, the blocks' weights, and what
+            looks at the scene, if anything does.
     """
 
     rotation: Rotation
-    frame: LineFrame | None
-    encoding: MazeEncoding
-    compiled: tuple[refinement.View, list[refinement.Block]] | None
+    states: StateSpace
+    frame: Frame | None
+    scene: Scene
+    compiled: tuple[refinement.View, list[refinement.Block], Look | None] | None
 
     def look(self, estimate: Tensor) -> Tensor:
-        """Features of the map where an estimate runs."""
-        here = estimate.detach()
-        return self.encoding.lookup((here if self.frame is None else self.frame.denormalise(here))[..., :2])
+        """Features of the scene where an estimate lies."""
+        here = self.states.from_tokens(estimate.detach())
+        found = self.scene.look(here if self.frame is None else self.frame.denormalise(here))
+        return self.states.each_token(found)
 
 
 class _Block(nn.Module):
-    def __init__(self, config: TransformerConfig, *, lookup_size: int, attention: tuple[int, int]) -> None:
+    def __init__(self, config: TransformerConfig, encoder: EncoderConfig) -> None:
         super().__init__()
         width = config.width
-        channels, heads = attention
-        self.to_look = nn.Linear(lookup_size, width)
+        channels, heads = encoder.attention
+        self.to_look = nn.Linear(encoder.look_size, width) if encoder.look_size else None
         self.self_attention = SelfAttention(width, config.heads, causal=config.causal)
         crosses = config.cross_attention and channels > 0
         self.cross_norm = nn.LayerNorm(width) if crosses else None
@@ -103,14 +109,15 @@ class _Block(nn.Module):
         )
 
     def forward(
-        self, h: Tensor, look: Tensor, rotation: Rotation, modulation: Tensor, encoding: MazeEncoding
+        self, h: Tensor, look: Tensor | None, rotation: Rotation, modulation: Tensor, scene: Scene
     ) -> Tensor:
         shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = modulation.unbind(dim=1)
-        h = h + self.to_look(look)
+        if self.to_look is not None:
+            h = h + self.to_look(look)
         attended = self.self_attention(torch.addcmul(shift_a, _norm(h), scale_a), rotation)
         h = torch.addcmul(h, gate_a, attended)
         if self.cross_attention is not None and self.cross_norm is not None:
-            h = h + self.cross_attention(self.cross_norm(h), encoding.keys, encoding.values)
+            h = h + self.cross_attention(self.cross_norm(h), scene.keys, scene.values, scene.visible)
         return torch.addcmul(h, gate_f, self.feed_forward(torch.addcmul(shift_f, _norm(h), scale_f)))
 
     def weights(self, head: nn.Module) -> refinement.Block:
@@ -119,7 +126,7 @@ class _Block(nn.Module):
         up, _, down = self.feed_forward
         norm, move = cast(nn.Sequential, head)
         return refinement.Block(
-            look=_layer(self.to_look),
+            look=_NO_LAYER if self.to_look is None else _layer(self.to_look),
             to_qkv=_layer(self.self_attention.to_qkv),
             to_out=_layer(self.self_attention.to_out),
             cross_norm=_NO_NORM if self.cross_norm is None else _layer(self.cross_norm),
@@ -150,27 +157,26 @@ def _layer(module: nn.Module) -> refinement.Layer:
 
 
 class RefinementTransformer(nn.Module):
-    """Refine an estimate of a trajectory, looking at the map where the estimate runs.
+    """Refine an estimate of a trajectory, looking at the scene where the estimate lies.
 
     Args:
         config: sizes.
+        encoder: sizes of what scenes give.
         token_size: features of a token.
-        lookup_size: features that `lookup` returns.
-        attention: channels and heads of the encoding's keys; channels 0 for none.
-        dim: state dimension.
+        dim: numbers of a state.
     """
 
     def __init__(
         self,
         config: TransformerConfig,
+        encoder: EncoderConfig,
         *,
         token_size: int,
-        lookup_size: int,
-        attention: tuple[int, int],
         dim: int,
     ) -> None:
         super().__init__()
         self.config = config
+        self.dim = dim
         self.to_tokens = nn.Linear(token_size, config.width)
         self.modulation = nn.Linear(config.width, config.depth * 6 * config.width)
         nn.init.normal_(self.modulation.weight, std=0.02)
@@ -178,9 +184,7 @@ class RefinementTransformer(nn.Module):
             bias = torch.zeros(config.depth, 6, config.width)
             bias[:, [2, 5]] = 0.5
             self.modulation.bias.copy_(bias.flatten())
-        self.blocks = nn.ModuleList(
-            _Block(config, lookup_size=lookup_size, attention=attention) for _ in range(config.depth)
-        )
+        self.blocks = nn.ModuleList(_Block(config, encoder) for _ in range(config.depth))
         self.heads = nn.ModuleList(
             nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, dim))
             for _ in range(config.depth)
@@ -189,48 +193,50 @@ class RefinementTransformer(nn.Module):
             nn.init.zeros_(head[1].weight)  # type: ignore[index]
             nn.init.zeros_(head[1].bias)  # type: ignore[index]
 
-    def surroundings(
-        self, times: Float[Tensor, "batch tokens"], encoding: MazeEncoding, *, frame: LineFrame | None = None
-    ) -> Surroundings:
+    def prepare(
+        self,
+        times: Float[Tensor, "batch steps"],
+        scene: Scene,
+        *,
+        states: StateSpace,
+        frame: Frame | None = None,
+    ) -> Prepared:
         """What all passes of a plan share.
 
         Args:
-            times: of the tokens, in [0, 1].
-            encoding: the map, with keys and values of its cells.
-            frame: what estimates are given in; none for cells.
+            times: of the steps, in [0, 1].
+            scene: what they see; the batch is a multiple of its own.
+            states: what a state holds.
+            frame: what estimates are given in; none for the units of states.
         """
+        times = states.each_token(times[..., None])[..., 0]
         rotation = Rotation.of(times, head_dim=self.config.width // self.config.heads)
         compiled = None
-        if self._is_small(times):
-            weights = [
-                cast(_Block, block).weights(head) for block, head in zip(self.blocks, self.heads, strict=True)
-            ]
-            origin, scale = times.new_zeros(*times.shape, 2), times.new_ones(2)
-            if frame is not None:
-                origin, scale = frame.line, frame.scale
+        blocks = [cast(_Block, block) for block in self.blocks]
+        looks = blocks[0].to_look is not None
+        if self._is_small(times) and scene.visible is None and not (looks and states.num_tokens > 1):
+            weights = [block.weights(head) for block, head in zip(blocks, self.heads, strict=True)]
             view = refinement.View(
-                cells=_array(encoding.cells),
-                keys=_array(encoding.keys),
-                values=_array(encoding.values.transpose(-1, -2)),
-                origin=_array(origin),
-                scale=_array(scale),
+                keys=_array(scene.keys),
+                values=_array(scene.values.transpose(-1, -2)),
                 cos=_array(rotation.cos[:, 0]),
                 sin=_array(rotation.sin[:, 0]),
-                cols=encoding.cols,
-                octaves=OFFSET_OCTAVES,
                 heads=self.config.heads,
             )
-            compiled = view, weights
-        return Surroundings(rotation=rotation, frame=frame, encoding=encoding, compiled=compiled)
+            look = None
+            if looks:
+                look = scene.compiled_look(frame, (*times.shape, self.dim))
+            compiled = view, weights, look
+        return Prepared(rotation=rotation, states=states, frame=frame, scene=scene, compiled=compiled)
 
     def forward(
         self,
         tokens: Float[Tensor, "batch tokens features"],
         estimate: Float[Tensor, "batch tokens dim"],
-        gain: Float[Tensor, "batch tokens #dim"],
+        gain: Float[Tensor, "#batch #tokens #dim"],
         *,
         context: Float[Tensor, "batch width"],
-        surroundings: Surroundings,
+        prepared: Prepared,
     ) -> list[Float[Tensor, "batch tokens dim"]]:
         """Estimates after each block, the last one best.
 
@@ -239,18 +245,19 @@ class RefinementTransformer(nn.Module):
             estimate: first estimate of the trajectory.
             gain: how far a block may move a point, in the estimate's units.
             context: what holds for the whole trajectory.
-            surroundings: of the tokens, from `surroundings`.
+            prepared: for the tokens' times, by `prepare`.
         """
         h = self.to_tokens(tokens)
         modulation = self.modulation(functional.silu(context))
         modulation = modulation.unflatten(-1, (self.config.depth, 6, 1, self.config.width)).transpose(0, 1)
         # Scales (the second of each three) are learned as differences from one.
         modulation[:, :, 1::3].add_(1)
-        if surroundings.compiled is not None:
-            return _refine_few(h, estimate, gain, modulation, *surroundings.compiled)
+        if prepared.compiled is not None:
+            return _refine_few(h, estimate, gain, modulation, *prepared.compiled)
         estimates = []
         for block, head, shifts in zip(self.blocks, self.heads, modulation, strict=True):
-            inputs = (h, surroundings.look(estimate), surroundings.rotation, shifts, surroundings.encoding)
+            look = None if cast(_Block, block).to_look is None else prepared.look(estimate)
+            inputs = (h, look, prepared.rotation, shifts, prepared.scene)
             if self.config.activation_checkpointing and torch.is_grad_enabled():
                 h = checkpoint(block, *inputs, use_reentrant=False)
             else:
@@ -280,12 +287,23 @@ def _refine_few(
     modulation: Tensor,
     view: refinement.View,
     weights: list[refinement.Block],
+    look: Look | None,
 ) -> list[Tensor]:
     """The blocks by the compiled kernel."""
     tokens, points = _array(h), _array(estimate).copy()
     gains = _array(gain.expand_as(estimate))
+    seen = np.empty((len(points), points.shape[1], 0), np.float32)
     estimates = []
     for block, shifts in zip(weights, modulation, strict=True):
-        refinement.refine_block(tokens, points, gains, _array(shifts), view, block)
+        if look is not None:
+            seen = look(points)
+        refinement.refine_block(tokens, seen, points, gains, _array(shifts), view, block)
         estimates.append(torch.from_numpy(points.copy()))
     return estimates
+
+
+def weigh_blocks(losses: Sequence[Tensor]) -> Tensor:
+    """The mean of the losses of all blocks' estimates; that of block i counts i times."""
+    blocks = len(losses)
+    total = torch.stack([number * loss for number, loss in enumerate(losses, start=1)]).sum()
+    return total * 2 / (blocks * (blocks + 1))

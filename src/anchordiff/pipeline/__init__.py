@@ -2,14 +2,14 @@
 
 Example:
     >>> import torch
-    >>> from anchordiff.conditions import MazeCondition
-    >>> from anchordiff.denoiser import InterpDenoiser, InterpDenoiserConfig
-    >>> from anchordiff.keypoints import KeypointDiffusion, KeypointDiffusionConfig
-    >>> from anchordiff.nn.transformer import TransformerConfig
-    >>> tiny = TransformerConfig(width=32, depth=1)
+    >>> from anchordiff.domains.maze import MazeCondition, MazeEncoderConfig
+    >>> from anchordiff.nn import TransformerConfig
+    >>> from anchordiff.stages import (
+    ...     InterpDenoiser, InterpDenoiserConfig, KeypointDiffusion, KeypointDiffusionConfig
+    ... )
+    >>> sizes = {"encoder": MazeEncoderConfig(), "transformer": TransformerConfig(width=32, depth=1)}
     >>> pipe = TwoStagePipeline(
-    ...     KeypointDiffusion(KeypointDiffusionConfig(transformer=tiny)),
-    ...     InterpDenoiser(InterpDenoiserConfig(transformer=tiny)),
+    ...     KeypointDiffusion(KeypointDiffusionConfig(**sizes)), InterpDenoiser(InterpDenoiserConfig(**sizes))
     ... )
     >>> walls = torch.zeros(1, 5, 7, dtype=torch.bool)
     >>> condition = MazeCondition.from_arrays(walls, torch.tensor([[0.5, 0.5]]), torch.tensor([[6.5, 4.5]]))
@@ -20,14 +20,12 @@ Example:
     [6.5, 4.5]
 """
 
-from anchordiff.pipeline.config import Clamp, ClampDims, PipelineConfig, SamplerName
+from anchordiff.pipeline.config import PipelineConfig, SamplerName
 from anchordiff.pipeline.records import Generation, Plan, Trace
 from anchordiff.pipeline.request import GenerateOptions
 from anchordiff.pipeline.two_stage import TwoStagePipeline
 
 __all__ = [
-    "Clamp",
-    "ClampDims",
     "GenerateOptions",
     "Generation",
     "PipelineConfig",

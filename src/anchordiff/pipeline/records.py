@@ -15,8 +15,8 @@ class Trace(TensorRecord):
     """Stage 1 step by step.
 
     Attributes:
-        noised: the sampler's state before each of its steps, in cells.
-        keypoints: the estimate of clean keypoints that the network made of it, in cells.
+        noised: the sampler's state before each of its steps.
+        keypoints: the estimate of clean keypoints that the network made of it.
         coarse: `keypoints`, interpolated.
         times: diffusion time t of each step, from 1 down.
     """
@@ -31,7 +31,7 @@ class Trace(TensorRecord):
 class Generation(TensorRecord):
     """Generated trajectories, condition-major: the samples of the first condition, then of the second, ….
 
-    States are in cells: (x, y), and with `dim` 4 velocities in cells a step.
+    States are in their own units, those of the condition and the data.
 
     Attributes:
         trajectory: after stage 2 and the clamp.
@@ -53,22 +53,27 @@ class Plan:
     """The best candidate of each condition.
 
     Attributes:
-        trajectory: the chosen candidate, in cells.
-        valid: whether it is free of collisions.
-        length: its length, in cells.
+        trajectory: the chosen candidate.
+        valid: whether it may be used, as the judge sees it.
+        cost: what it costs, as the judge counts: a length, an effort, a time.
         index: its number among the condition's candidates.
         generation: all candidates, condition-major.
     """
 
     trajectory: Float[Tensor, "batch horizon dim"]
     valid: Bool[Tensor, " batch"]
-    length: Float[Tensor, " batch"]
+    cost: Float[Tensor, " batch"]
     index: Int[Tensor, " batch"]
     generation: Generation
 
     def __len__(self) -> int:
         """Number of conditions."""
         return len(self.trajectory)
+
+    @property
+    def length(self) -> Float[Tensor, " batch"]:
+        """`cost`, by its name in version 0.1, whose judge counted the length of a way."""
+        return self.cost
 
     @property
     def chosen(self) -> Generation:

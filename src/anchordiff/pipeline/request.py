@@ -1,25 +1,22 @@
 """What one call of the pipeline asks for, checked before anything is computed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypedDict, TypeVar, get_args
+from typing import Any, TypedDict, TypeVar, get_args
 
 import torch
 from torch import Tensor
 
 from anchordiff.anchors import AnchorSet
 from anchordiff.checks import check_choice, check_integer
-from anchordiff.conditions import MazeCondition
+from anchordiff.conditions import Condition
 from anchordiff.masks import Even, MaskSampler
-from anchordiff.pipeline.config import (
-    Clamp,
-    ClampDims,
-    PipelineConfig,
-    SamplerName,
-    make_sampler,
-)
+from anchordiff.nn.scene import Encoder
+from anchordiff.pipeline.config import PipelineConfig, SamplerName, make_sampler
 from anchordiff.samplers import Sampler
+from anchordiff.stages.guidance import ClassifierFreeGuidance, Guidance
+from anchordiff.stages.restore import Clamp, ClampDims
 
 Value = TypeVar("Value")
 StepCallback = Callable[[int, float, Tensor, Tensor], None]
@@ -37,6 +34,7 @@ class GenerateOptions(TypedDict, total=False):
     walk: bool
     clamp: Clamp | None
     clamp_dims: ClampDims | None
+    guidance: Sequence[Guidance] | None
     batch_size: int | None
     progress: bool
     callback: StepCallback | None
@@ -44,9 +42,10 @@ class GenerateOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What the networks of a pipeline allow: the device they are on and the levels of stage 2."""
+    """What the networks of a pipeline allow: the device they are on, what conditions they read, stage 2's levels."""
 
     device: torch.device
+    encoders: tuple[Encoder[Any, Any], ...]
     num_levels: int
 
 
@@ -61,6 +60,7 @@ class Request:
         walk: whether it goes down from there level by level.
         clamp: what stage 2 may not move.
         clamp_dims: and in which entries of a state.
+        guidance: what steers stage 1.
     """
 
     anchors: AnchorSet
@@ -69,10 +69,11 @@ class Request:
     walk: bool
     clamp: Clamp
     clamp_dims: ClampDims
+    guidance: tuple[Guidance, ...]
 
 
 def check_request(
-    condition: MazeCondition,
+    condition: Condition,
     num_samples: int,
     options: GenerateOptions,
     *,
@@ -85,14 +86,14 @@ def check_request(
         ValueError: if anything is wrong; the message names the parameter, and the element where there is one.
         TypeError: if there is no such option.
     """
-    if not isinstance(condition, MazeCondition):
-        raise ValueError(f"condition must be a MazeCondition, found {type(condition).__name__}")
-    if condition.walls.device != limits.device:
+    if not isinstance(condition, Condition):
+        wanted = limits.encoders[0].condition_type.__name__
+        raise ValueError(f"condition must be a {wanted}, found {type(condition).__name__}")
+    if condition.device != limits.device:
         raise ValueError(
-            f"condition must be on the pipeline's device {limits.device}, found {condition.walls.device}; "
+            f"condition must be on the pipeline's device {limits.device}, found {condition.device}; "
             "move one of them with .to()"
         )
-    condition.check()
     check_integer("num_samples", num_samples)
     if unknown := options.keys() - GenerateOptions.__annotations__.keys():
         raise TypeError(f"options must be those of GenerateOptions, found {', '.join(sorted(unknown))}")
@@ -105,6 +106,14 @@ def check_request(
         check_integer("batch_size", batch_size)
     horizon = _given(options.get("horizon"), config.horizon)
     check_integer("horizon", horizon, least=2)
+    for encoder in limits.encoders:
+        encoder.check(condition, horizon=horizon)
+    guidance = tuple(options.get("guidance") or ())
+    for guide in guidance:
+        if not isinstance(guide, Guidance):
+            raise ValueError(f"guidance must hold Guidance, as CostGuidance(cost), found {guide!r}")
+        if isinstance(guide, ClassifierFreeGuidance):
+            condition.without_guided()  # refuses where there is nothing to leave out
     level = _given(options.get("level"), limits.num_levels)
     check_integer("level", level, most=limits.num_levels, most_is="the denoiser's num_levels")
     clamp = _given(options.get("clamp"), config.clamp)
@@ -118,6 +127,7 @@ def check_request(
         walk=options.get("walk", False),
         clamp=clamp,
         clamp_dims=clamp_dims,
+        guidance=guidance,
     )
 
 
@@ -135,7 +145,7 @@ def _sampler(options: GenerateOptions, config: PipelineConfig) -> Sampler:
 
 
 def _anchors(
-    condition: MazeCondition,
+    condition: Condition,
     num_samples: int,
     horizon: int,
     options: GenerateOptions,
@@ -144,9 +154,9 @@ def _anchors(
     """One row a sample, on the condition's device."""
     anchors = options.get("anchors")
     if anchors is None:
-        anchors = config.num_anchors
+        anchors = config.num_keypoints
     total = len(condition) * num_samples
-    device = condition.walls.device
+    device = condition.device
     if isinstance(anchors, AnchorSet):
         return _repeated(anchors, len(condition), num_samples, horizon).to(device)
     if isinstance(anchors, MaskSampler):
@@ -161,9 +171,13 @@ def _anchors(
                 f"anchors must keep the first and the last step, as Ends() + … does, found {anchors}"
             )
         return AnchorSet.from_mask(mask.to(device))
-    name = "anchors" if options.get("anchors") is not None else "num_anchors"
+    name = "anchors" if options.get("anchors") is not None else "num_keypoints"
     check_integer(name, anchors, least=2, most=horizon, most_is="horizon")
-    return _even(anchors, horizon).repeat(total).to(device)
+    even = _even(anchors, horizon)
+    steps = condition.known_steps(horizon)
+    if steps is None:
+        return even.repeat(total).to(device)
+    return even.repeat(len(condition)).through(steps.cpu(), name=name).repeat(num_samples).to(device)
 
 
 @lru_cache(maxsize=64)

@@ -3,66 +3,78 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from anchordiff import hub
-from anchordiff.anchors import AnchorSet
 from anchordiff.checks import check_integer
-from anchordiff.conditions import MazeCondition
-from anchordiff.denoiser import InterpDenoiser
-from anchordiff.keypoints import KeypointDiffusion
-from anchordiff.nn.maze_encoder import MazeEncoder, MazeEncoding
+from anchordiff.conditions import Condition
+from anchordiff.judge import FunctionJudge, Judge, Score
+from anchordiff.nn.scene import Encoder, Scene
 from anchordiff.pipeline.batches import split
 from anchordiff.pipeline.config import PipelineConfig
-from anchordiff.pipeline.records import Generation, Plan, Trace
-from anchordiff.pipeline.refine import clamp_states, fill_in, refine
-from anchordiff.pipeline.request import GenerateOptions, Limits, Request, StepCallback, check_request
-from anchordiff.pipeline.selection import check_clearance, choose
+from anchordiff.pipeline.recorder import Recorder
+from anchordiff.pipeline.records import Generation, Plan
+from anchordiff.pipeline.request import GenerateOptions, Limits, Request, check_request
 from anchordiff.progress import progress_bar
 from anchordiff.samplers import ElementNoise
+from anchordiff.stages.denoiser import InterpDenoiser
+from anchordiff.stages.keypoints import KeypointDiffusion
+from anchordiff.stages.restore import restore
+from anchordiff.states import StateSpace
 
 
+@hub.register
 class TwoStagePipeline:
     """Plan trajectories: stage 1 draws keypoints at anchors, stage 2 fills in the steps between them.
 
     Networks are put into evaluation mode, and no gradients are kept. One that is set back to training mode
-    later returns to it after each call. Stages whose maze encoders are alike, in config and weights, share
-    one from then on, so that a condition is encoded once.
+    later returns to it after each call.
 
     Args:
         keypoints: stage 1.
         denoiser: stage 2, on the same device.
-        config: defaults of a call; those that the networks were trained with if left out.
+        config: defaults of a call; those that the networks were trained with if left out, with a shared encoder
+            where both stages hold one and the same.
+        judge: what `plan` chooses by unless told otherwise; that of the encoder's domain if left out, where there is
+            one.
 
     Raises:
-        ValueError: if the stages have different `dim` or sit on different devices.
+        ValueError: if the stages have different states, sit on different devices, or are to share an encoder but have
+            different ones.
     """
 
     def __init__(
-        self, keypoints: KeypointDiffusion, denoiser: InterpDenoiser, config: PipelineConfig | None = None
+        self,
+        keypoints: KeypointDiffusion,
+        denoiser: InterpDenoiser,
+        config: PipelineConfig | None = None,
+        *,
+        judge: Judge | None = None,
     ) -> None:
-        if keypoints.config.dim != denoiser.config.dim:
-            raise ValueError(
-                f"keypoints and denoiser must have the same dim, found {keypoints.config.dim} "
-                f"and {denoiser.config.dim}"
-            )
+        _check_states(keypoints.config.states, denoiser.config.states)
         if config is None:
             config = PipelineConfig(
-                horizon=denoiser.config.horizon, num_anchors=keypoints.config.num_keypoints
+                horizon=denoiser.config.horizon,
+                num_keypoints=keypoints.config.num_keypoints,
+                shared_encoder=denoiser.encoder is keypoints.encoder,
+            )
+        if config.shared_encoder and keypoints.config.encoder != denoiser.config.encoder:
+            raise ValueError(
+                "shared_encoder must be False for stages with different encoders, found "
+                f"{keypoints.config.encoder} and {denoiser.config.encoder}"
             )
         self.keypoints = keypoints.eval()
         self.denoiser = denoiser.eval()
         self.config = config
+        self.judge = keypoints.encoder.judge() if judge is None else judge
         if _device(keypoints) != _device(denoiser):
             raise ValueError(
                 f"keypoints and denoiser must be on the same device, found {_device(keypoints)} "
                 f"and {_device(denoiser)}"
             )
-        if _alike(keypoints.encoder, denoiser.encoder):
-            denoiser.encoder = keypoints.encoder
 
     @property
     def components(self) -> Mapping[str, nn.Module]:
@@ -89,7 +101,7 @@ class TwoStagePipeline:
         return self
 
     def generate(
-        self, condition: MazeCondition, *, num_samples: int = 1, return_trace: bool = False,
+        self, condition: Condition, *, num_samples: int = 1, return_trace: bool = False,
         **options: Unpack[GenerateOptions],
     ) -> Generation:  # fmt: skip
         """Draw `num_samples` trajectories for each condition.
@@ -113,10 +125,11 @@ class TwoStagePipeline:
                 - `walk`: go down the levels one by one with the update of cold diffusion; more time, and
                   anchors that do not move, nor do their errors (the bundled weights plan better without).
                 - `clamp`: "endpoints", "all_anchors" or "none"; `clamp_dims`: "position" or "all".
+                - `guidance`: what steers stage 1: `CostGuidance`, `ClassifierFreeGuidance`.
                 - `batch_size`: most samples in one batch; by default all.
                 - `progress`: show a bar that counts batches.
                 - `callback`: called as `callback(step, t, z_t, z_0)` before each sampler step of each batch,
-                  with the noised keypoints and their clean estimate, in cells.
+                  with the noised keypoints and their clean estimate.
 
         Returns:
             Trajectories, condition-major, as ordinary tensors on the pipeline's device.
@@ -125,12 +138,14 @@ class TwoStagePipeline:
             ValueError: if the condition or an option is wrong, before any network runs.
             TypeError: if there is no such option.
         """
-        limits = Limits(device=self.device, num_levels=self.denoiser.config.num_levels)
+        encoders: tuple[Encoder[Any, Any], ...] = (self.keypoints.encoder,)
+        if not self.config.shared_encoder:
+            encoders += (self.denoiser.encoder,)
+        limits = Limits(device=self.device, encoders=encoders, num_levels=self.denoiser.config.num_levels)
         request = check_request(condition, num_samples, options, config=self.config, limits=limits)
         groups = list(split(len(condition), num_samples, options.get("batch_size")))
         noise = ElementNoise.draw(len(request.anchors), generator=options.get("generator"))
-        parts: dict[str, list[Tensor]] = {}
-        times: list[float] = []
+        parts: list[Generation] = []
         with ExitStack() as stack:
             for network in (self.keypoints, self.denoiser):
                 stack.enter_context(_evaluating(network))
@@ -145,66 +160,49 @@ class TwoStagePipeline:
             stack.enter_context(torch.inference_mode())
             for group in groups:
                 part = condition[group.conditions] if len(groups) > 1 else condition
-                encodings = self._encode(part)
+                scenes = self.encode(part)
                 for rows in group.batches:
-                    recorder = _Recorder(options.get("callback"), keep=return_trace)
+                    recorder = Recorder(options.get("callback"), keep=return_trace)
                     own = ElementNoise(noise.seeds[rows])
-                    result = self._batch(encodings, request, rows, own, recorder)
-                    for name, value in result.items():
-                        parts.setdefault(name, []).append(value)
-                    times = recorder.times
+                    given = part if request.guidance else scenes[0]
+                    parts.append(self._batch(given, scenes, request, rows, own, recorder))
                     bar.update()
         # Joined outside of inference mode, tensors can be changed and differentiated by the caller.
-        joined = {name: torch.cat(values) for name, values in parts.items()}
-        trace = None
-        if return_trace:
-            trace = Trace(
-                noised=joined.pop("noised"),
-                keypoints=joined.pop("estimates"),
-                coarse=joined.pop("interpolated"),
-                times=tuple(times),
-            )
-        return Generation(anchors=request.anchors, trace=trace, **joined)
+        return Generation.collate(parts)
 
     def plan(
         self,
-        condition: MazeCondition,
+        condition: Condition,
         *,
         candidates: int = 16,
-        clearance: float = 0.0,
+        judge: Judge | Score | None = None,
         **options: Unpack[GenerateOptions],
     ) -> Plan:
-        """Draw candidates and take the shortest that is free of collisions.
+        """Draw candidates and take the one that a judge chooses.
 
-        A candidate is checked exactly, as a whole polyline; one whose ends are not clamped, together with the
-        lines from `start` to its first step and from its last step to `goal`. Where every candidate of a
-        condition collides, the plan is the one with the fewest colliding segments, and not `valid`.
+        Where no candidate of a condition is valid, the plan is the least bad one, and not `valid`.
 
         Args:
             condition: what to plan for, on the pipeline's device.
             candidates: trajectories to choose from, a condition.
-            clearance: distance to walls that a plan keeps, in cells.
+            judge: a `Judge`, or a function `score(trajectories, condition)` that gives whether each of a batch of
+                trajectories is valid, and its cost (see `FunctionJudge`); by default the pipeline's.
             **options: as for `generate`.
 
         Raises:
-            ValueError: as for `generate`.
+            ValueError: as for `generate`; also if there is no judge.
             TypeError: as for `generate`.
         """
         check_integer("candidates", candidates)
-        check_clearance(clearance)
+        chosen_by = self._judge(judge)
         generation = self.generate(condition, num_samples=candidates, **options)
-        points = generation.trajectory[:, :, :2]
-        if (options.get("clamp") or self.config.clamp) == "none":
-            ends = (condition.start, condition.goal)
-            start, goal = (end.repeat_interleave(candidates, dim=0)[:, None] for end in ends)
-            points = torch.cat([start, points, goal], dim=1)
-        index, valid, length = choose(condition, points, clearance=clearance)
-        rows = torch.arange(len(condition), device=index.device) * candidates + index
+        choice = chosen_by.choose(condition, generation.trajectory)
+        rows = torch.arange(len(condition), device=choice.index.device) * candidates + choice.index
         return Plan(
             trajectory=generation.trajectory[rows],
-            valid=valid,
-            length=length,
-            index=index,
+            valid=choice.valid,
+            cost=choice.cost,
+            index=choice.index,
             generation=generation,
         )
 
@@ -247,74 +245,57 @@ class TwoStagePipeline:
         )
         return f"TwoStagePipeline({self.config}, {sizes}, on {self.device})"
 
-    def _encode(self, condition: MazeCondition) -> tuple[MazeEncoding, MazeEncoding]:
-        """What each stage knows of the conditions."""
+    def _judge(self, judge: Judge | Score | None) -> Judge:
+        if judge is not None:
+            return judge if isinstance(judge, Judge) else FunctionJudge(judge)
+        if self.judge is not None:
+            return self.judge
+        raise ValueError(
+            "judge must be given to plan: these trajectories have no natural one. It is a function "
+            "score(trajectories, condition) that gives (valid, cost); generate() needs none"
+        )
+
+    def encode(self, condition: Condition) -> tuple[Scene, Scene]:
+        """The scenes that the stages see, the first's and the second's."""
         first = self.keypoints.encode(condition)
-        if self.denoiser.encoder is self.keypoints.encoder:
-            return first, first
-        return first, self.denoiser.encode(condition)
+        return first, first if self.config.shared_encoder else self.denoiser.encode(condition)
 
     def _batch(
         self,
-        encodings: tuple[MazeEncoding, MazeEncoding],
+        condition: Condition | Scene,
+        scenes: tuple[Scene, Scene],
         request: Request,
         rows: slice,
         noise: ElementNoise,
-        recorder: "_Recorder",
-    ) -> dict[str, Tensor]:
+        recorder: Recorder,
+    ) -> Generation:
         """Both stages for the samples `rows`, which belong to the encoded conditions."""
         anchors = request.anchors[rows]
         keypoints = self.keypoints.sample(
-            encodings[0], anchors, sampler=request.sampler, noise=noise, callback=recorder.callback
+            condition,
+            anchors,
+            sampler=request.sampler,
+            guidance=request.guidance,
+            noise=noise,
+            callback=recorder.callback,
         )
-        coarse = fill_in(keypoints, anchors)
-        trajectory = refine(
-            self.denoiser, coarse, anchors, encodings[1], level=request.level, walk=request.walk
+        restored = restore(
+            self.denoiser,
+            keypoints,
+            anchors,
+            scenes[1],
+            level=request.level,
+            walk=request.walk,
+            clamp=request.clamp,
+            clamp_dims=request.clamp_dims,
         )
-        trajectory = clamp_states(
-            trajectory, keypoints, anchors, clamp=request.clamp, dims=request.clamp_dims
+        return Generation(
+            trajectory=restored.trajectory,
+            coarse=restored.coarse,
+            keypoints=keypoints,
+            anchors=anchors,
+            trace=recorder.trace(anchors, self.keypoints.config.states),
         )
-        return {
-            "trajectory": trajectory,
-            "coarse": coarse,
-            "keypoints": keypoints,
-            **recorder.trace(anchors),
-        }
-
-
-class _Recorder:
-    """Passes sampler steps on to the caller's callback and keeps them for the trace."""
-
-    def __init__(self, callback: StepCallback | None, *, keep: bool) -> None:
-        self._callback = callback
-        self._keep = keep
-        self._noised: list[Tensor] = []
-        self._estimates: list[Tensor] = []
-        self.times: list[float] = []
-
-    @property
-    def callback(self) -> StepCallback | None:
-        """What the sampler is to call; nothing where nobody looks."""
-        return self._step if self._keep or self._callback is not None else None
-
-    def _step(self, step: int, t: float, z_t: Tensor, z_0: Tensor) -> None:
-        if self._keep:
-            self._noised.append(z_t)
-            self._estimates.append(z_0)
-            self.times.append(t)
-        if self._callback is not None:
-            self._callback(step, t, z_t, z_0)
-
-    def trace(self, anchors: AnchorSet) -> dict[str, Tensor]:
-        """Steps of one batch, (batch, steps, …); nothing where they were not kept."""
-        if not self._keep:
-            return {}
-        coarse = [fill_in(estimate, anchors) for estimate in self._estimates]
-        return {
-            "noised": torch.stack(self._noised, dim=1),
-            "estimates": torch.stack(self._estimates, dim=1),
-            "interpolated": torch.stack(coarse, dim=1),
-        }
 
 
 @contextmanager
@@ -332,11 +313,13 @@ def _evaluating(network: nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def _alike(first: MazeEncoder, second: MazeEncoder) -> bool:
-    """Whether two encoders compute the same."""
-    return first.config == second.config and all(
-        torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True)
-    )
+def _check_states(first: StateSpace, second: StateSpace) -> None:
+    for name in ("positions", "velocities", "angles"):
+        if getattr(first, name) != getattr(second, name):
+            raise ValueError(
+                f"keypoints and denoiser must have the same states, found {name} {getattr(first, name)} "
+                f"and {getattr(second, name)}"
+            )
 
 
 def _device(network: nn.Module) -> torch.device:

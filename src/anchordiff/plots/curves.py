@@ -6,10 +6,10 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from anchordiff.plots._style import BLACK, CYCLE, panels, styled
+from anchordiff.plots.style import BLACK, CYCLE, panels, styled
 
 _HOUSEKEEPING: Final = ("event", "step", "learning_rate", "seconds", "data_seconds", "grad_norm", "skipped")
-_SHARES: Final = ("success", "collisions")
+_SHARES: Final = ("success", "rate", "share")  # of names: measures between 0 and 1
 _MARKS: Final = ("o", "s", "^", "D", "v", "P", "X")
 
 Entry = Mapping[str, Any]
@@ -36,7 +36,7 @@ def draw_curves(log: Sequence[Entry], *, title: str = "") -> Figure:
     errors = [name for name in measured if name not in shares]
     groups = [
         (names, heading)
-        for names, heading in ((shares, "held out: shares"), (errors, "held out: errors in cells"))
+        for names, heading in ((shares, "held out: shares"), (errors, "held out: errors"))
         if names
     ]
     figure, axes = panels(2 + len(groups), columns=4, size=(3.9, 3.5))

@@ -1,20 +1,20 @@
 """Scheduled sampling: stage 2 meets the keypoints that stage 1 makes, and not the expert's alone.
 
 Notation: p(n) is the probability, after n optimiser steps, that a trajectory's true keypoints z are replaced
-by keypoints ẑ that a frozen stage 1 draws for the same maze and anchors. What stage 2 is to estimate stays
+by keypoints ẑ that a frozen stage 1 draws for the same condition and anchors. What stage 2 is to estimate stays
 the true x_0.
 
 That target is biased, a known property of scheduled sampling (Bengio et al. 2015; Huszár 2015): ẑ is a draw
 of its own and x_0 was not made from it. As p grows, the best estimate under a squared error drifts from "the
-trajectory through these keypoints" to "the mean trajectory of this maze", so p is capped. The bias is worst
-where ẑ goes around a wall on the other side: the mean of both ways runs through the wall. Such draws are
+trajectory through these keypoints" to "the mean trajectory of this condition", so p is capped. The bias is worst
+where ẑ goes around an obstacle on the other side: the mean of both ways runs through it. Such draws are
 refused, see `Bootstrap.tolerance`.
 """
 
 import math
 from copy import deepcopy
-from dataclasses import dataclass
-from typing import Final, NamedTuple, final, get_args
+from dataclasses import dataclass, replace
+from typing import Final, final, get_args
 
 import torch
 from jaxtyping import Bool, Float
@@ -22,11 +22,12 @@ from torch import Tensor
 
 from anchordiff.anchors import AnchorSet
 from anchordiff.checks import check_choice
-from anchordiff.conditions import MazeCondition
-from anchordiff.data import ParticleBatch
-from anchordiff.denoiser import InterpDenoiser
-from anchordiff.keypoints import KeypointDiffusion
+from anchordiff.conditions import Condition
+from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.samplers import ElementNoise, FlowSampler, Spacing
+from anchordiff.stages.denoiser import InterpDenoiser
+from anchordiff.stages.keypoints import KeypointDiffusion
+from anchordiff.training.draw import Draw
 from anchordiff.training.objectives import DenoiserObjective
 
 _SEED_RANGE: Final = 2**62
@@ -43,7 +44,7 @@ class Bootstrap:
         end: probability from step `warmup_steps` on.
         warmup_steps: optimiser steps of the climb.
         cap: the highest probability.
-        tolerance: largest distance of a generated keypoint to the true one, in cells. A trajectory with a
+        tolerance: largest distance of a generated keypoint to the true one, in units of the states. A trajectory with a
             keypoint farther off keeps its true keypoints, since its target would be another way.
         sampler_steps: Euler steps of stage 1.
         sampler_spacing: how their times lie between noise and data.
@@ -86,23 +87,11 @@ class Bootstrap:
         return min(self.cap, math.fsum([(1 - progress) * self.start, progress * self.end]))
 
 
-class SteppedBatch(NamedTuple):
-    """A batch with its place in the run.
-
-    Attributes:
-        step: optimiser steps finished before it is used.
-        batch: the batch.
-    """
-
-    step: int
-    batch: ParticleBatch
-
-
 @final
 class ScheduledSampling:
-    """Loss of stage 2 with scheduled sampling: an objective called with `SteppedBatch`.
+    """Loss of stage 2 with scheduled sampling: an objective for `anchordiff.training.train`.
 
-    All it draws comes from the generator, and the probability from the step, so a resumed run stays exact.
+    All it draws comes from the draw's generator, and the probability from its step, so a resumed run stays exact.
 
     Args:
         objective: the loss of stage 2.
@@ -113,18 +102,6 @@ class ScheduledSampling:
 
     Raises:
         ValueError: if `stage` holds weights that are not finite.
-
-    Example:
-        A training stream for it, from a data set:
-
-        >>> from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset
-        >>> from anchordiff.training import Slot
-        >>> dataset = ParticleMazeDataset(ParticleMazeConfig(horizon=16))
-        >>> def batches(slot):
-        ...     return SteppedBatch(slot.step, dataset.at(slot))
-        >>> step, batch = batches(Slot(step=3, batch_size=2))
-        >>> step, len(batch)
-        (3, 2)
     """
 
     def __init__(
@@ -137,39 +114,30 @@ class ScheduledSampling:
         self.bootstrap = bootstrap or Bootstrap()
         self.stage = deepcopy(stage).eval().requires_grad_(requires_grad=False)
 
-    def __call__(
-        self, model: InterpDenoiser, stepped: SteppedBatch, generator: torch.Generator
-    ) -> dict[str, Tensor]:
+    def __call__(self, model: InterpDenoiser, batch: TrajectoryBatch, draw: Draw) -> dict[str, Tensor]:
         """Loss of one batch and its terms: those of the objective, and `generated`.
 
         `generated` is the share of trajectories whose keypoints were replaced.
         """
-        step, batch = stepped
-        share = torch.zeros((), device=batch.trajectory.device)
-
-        def replace(keypoints: Tensor, truth: Tensor, anchors: AnchorSet) -> Tensor:
-            nonlocal share
-            chosen, drawn = self._draw(step, batch.condition, truth, anchors, generator)
-            share = chosen.float().mean()
-            return torch.where(chosen[:, None, None], drawn, keypoints)
-
-        terms = self.objective(model, batch, generator, replace=replace)
-        return terms | {"generated": share}
+        corrupted = self.objective.corrupt(model, batch, draw)
+        chosen = torch.zeros(len(batch), dtype=torch.bool, device=batch.trajectory.device)
+        if corrupted.level == model.config.num_levels:
+            chosen, drawn = self._draw(batch.condition, corrupted.truth, corrupted.anchors, draw)
+            keypoints = torch.where(chosen[:, None, None], drawn, corrupted.keypoints)
+            corrupted = replace(corrupted, keypoints=keypoints)
+        terms = self.objective.score(model, batch, corrupted)
+        return terms | {"generated": chosen.float().mean()}
 
     @torch.no_grad()
     def _draw(
-        self,
-        step: int,
-        condition: MazeCondition,
-        truth: Tensor,
-        anchors: AnchorSet,
-        generator: torch.Generator,
+        self, condition: Condition, truth: Tensor, anchors: AnchorSet, draw: Draw
     ) -> tuple[Bool[Tensor, " batch"], Float[Tensor, "batch K dim"]]:
         """Which trajectories get generated keypoints, and these (the true ones elsewhere)."""
-        dim, device = truth.shape[2], truth.device
-        if self.stage.config.dim != dim:
-            raise ValueError(f"stage must have the trajectories' dim {dim}, found {self.stage.config.dim}")
-        wanted = torch.rand(len(truth), generator=generator, device=device) < self.bootstrap.probability(step)
+        states, generator, device = self.stage.config.states, draw.generator, truth.device
+        if states.dim != truth.shape[2]:
+            raise ValueError(f"stage must have the trajectories' dim {truth.shape[2]}, found {states.dim}")
+        wanted = torch.rand(len(truth), generator=generator, device=device)
+        wanted = wanted < self.bootstrap.probability(draw.step)
         seeds = torch.randint(_SEED_RANGE, (len(truth),), generator=generator, device=device)
         rows = wanted.nonzero()[:, 0]
         if not len(rows):
@@ -182,7 +150,8 @@ class ScheduledSampling:
                 sampler=FlowSampler(self.bootstrap.sampler_steps, spacing=self.bootstrap.sampler_spacing),
                 noise=ElementNoise(seeds[rows]),
             )
-        distance = (generated - truth[rows])[..., :2].norm(dim=-1).amax(dim=1)
+        away = states.difference(generated, truth[rows]) / states.units(truth)
+        distance = away[..., : states.positions].norm(dim=-1).amax(dim=1)
         kept = distance <= self.bootstrap.tolerance  # false for NaN
         chosen = torch.zeros_like(wanted).index_put((rows,), kept)
         drawn = truth.index_put((rows,), torch.where(kept[:, None, None], generated, truth[rows]))

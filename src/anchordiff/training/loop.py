@@ -9,17 +9,18 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from anchordiff.data.slots import Slot, slots
 from anchordiff.errors import TrainingError
 from anchordiff.training.config import TrainConfig
 from anchordiff.training.distributed import joined
+from anchordiff.training.draw import Draw
 from anchordiff.training.prefetch import moved, prefetch
-from anchordiff.training.slots import Slot, slots
 from anchordiff.training.state import TrainState
 
 Model = TypeVar("Model", bound=nn.Module)
 Batch = TypeVar("Batch")
 Batches = Callable[[Slot], Batch]
-Loss = Callable[[Model, Batch, torch.Generator], Tensor | Mapping[str, Tensor]]
+Loss = Callable[[Model, Batch, Draw], Tensor | Mapping[str, Tensor]]
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _LEAST_SCALE = 2.0**-10
@@ -36,7 +37,7 @@ class TrainStep:
         learning_rate: the rate of this step.
         grad_norm: L2 norm of the gradient before clipping; infinite where the step was skipped.
         skipped: whether fp16 gradients overflowed, so that the scaler skipped the update.
-        seconds: wall time of the step.
+        seconds: time of the step by the clock.
         data_seconds: the part of it spent waiting for batches.
     """
 
@@ -70,8 +71,8 @@ def train(
         model: module on its device, in float32.
         batches: makes the batch of a slot, on the CPU; a pure function of the slot, called ahead of time
             in another thread. `slot.indices` gives the indices of its samples.
-        loss: of (model, batch on the model's device, generator on that device): a scalar mean over the
-            batch, or named scalars (the same names every time) of which "loss" is the one to minimise.
+        loss: of (model, batch on the model's device, a `Draw` of the step and a generator there): a scalar mean over
+            the batch, or named scalars (the same names every time) of which "loss" is the one to minimise.
         config: the run's settings.
         state: where to go on from, made for `model` and `config`; default a new start.
         ahead: batches to prepare in advance; 0 makes them in the loop.
@@ -84,7 +85,7 @@ def train(
         >>> model = nn.Linear(1, 1)
         >>> def batches(slot):
         ...     return torch.tensor(slot.indices % 7, dtype=torch.float32)[:, None]
-        >>> def loss(model, x, generator):
+        >>> def loss(model, x, draw):
         ...     return (model(x) - 2 * x).square().mean()
         >>> config = TrainConfig(steps=300, learning_rate=0.05, warmup_steps=10)
         >>> losses = [step.loss for step in train(model, batches, loss, config)]
@@ -103,7 +104,10 @@ def _steps(
     config, optimizer, scaler = state.config, state.optimizer, state.scaler
     with joined(state.device) as ranks:
         ranks.share(state.tensors())
-        places = slots(config, start=state.step, rank=ranks.rank, world=ranks.world)
+        places = slots(
+            config.steps, config.batch_size, accumulate=config.accumulate, start=state.step, rank=ranks.rank,
+            world=ranks.world,
+        )  # fmt: skip
         with prefetch(_keyed(batches), places, ahead=ahead, pin=state.device.type == "cuda") as stream:
             while state.step < config.steps:
                 began = time.perf_counter()
@@ -152,9 +156,9 @@ def _accumulate(
         asked = time.perf_counter()
         slot, batch = next(stream)
         waited += time.perf_counter() - asked
-        generator = _seeded(slot.seed(config.seed), device)
+        draw = Draw(step=slot.step, generator=_seeded(slot.seed(config.seed), device))
         with torch.autocast(device.type, _DTYPES[config.precision], enabled=config.precision != "fp32"):
-            terms = _named(loss(model, moved(batch, device), generator))
+            terms = _named(loss(model, moved(batch, device), draw))
         torch.autograd.backward(state.scaler.scale(terms["loss"] / config.accumulate))
         for name, value in terms.items():
             part = value.detach().float().reshape(()) / config.accumulate

@@ -1,205 +1,205 @@
 """What the two stages are trained on: batches of trajectories become losses here.
 
-Each objective is a frozen record of its settings that is called as `objective(model, batch, generator)`, the
-form that `anchordiff.training.train` takes.
+Each objective is a frozen record of its settings that is called as `objective(model, batch, draw)`, the form that
+`anchordiff.training.train` takes.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn import functional
 
 from anchordiff.anchors import AnchorSet
 from anchordiff.checks import check_rules
-from anchordiff.data import ParticleBatch
-from anchordiff.denoiser import InterpDenoiser
-from anchordiff.interpolation import with_velocity
-from anchordiff.keypoints import KeypointDiffusion
-from anchordiff.masks import Ends, Even, MaskSampler, Nested, Random
-from anchordiff.nn.maze_encoder import MazeEncoding
-from anchordiff.pipeline.refine import fill_in
+from anchordiff.conditions import Condition
+from anchordiff.data.batch import TrajectoryBatch
+from anchordiff.masks import Ends, Even, MaskSampler, Mixture, Nested, Random
+from anchordiff.nn.scene import Scene
+from anchordiff.stages.denoiser import InterpDenoiser
+from anchordiff.stages.keypoints import KeypointDiffusion
+from anchordiff.stages.loss import Term, add_terms
+from anchordiff.training.draw import Draw
 
-_FAR: Final = 60.0  # cells: longer distances are not told apart
+
+def training_masks(num_keypoints: int, *, even_share: float = 0.75) -> MaskSampler:
+    """The anchors that stages are trained on unless told otherwise: mostly even, else random between the ends.
+
+    Args:
+        num_keypoints: anchors K.
+        even_share: share of trajectories with even anchors.
+
+    Raises:
+        ValueError: if `even_share` does not lie in [0, 1].
+    """
+    if not 0 <= even_share <= 1:
+        raise ValueError(f"even_share must lie in [0, 1], found {even_share}")
+    scattered = Ends() + Random(num_keypoints - 2)
+    return Mixture([(even_share, Even(num_keypoints)), (1 - even_share, scattered)])
 
 
+@final
 @dataclass(frozen=True, kw_only=True)
 class KeypointObjective:
-    """Diffusion loss of stage 1, with distances to both ends as an auxiliary target of its encoder.
+    """Diffusion loss of stage 1, with the domain's terms.
 
     Attributes:
-        repeats: noised copies of each trajectory; they share one encoding.
-        even_share: share of steps with evenly spaced anchors; the others draw them at random.
-        distance_weight: weight of the auxiliary loss on the encoder's distances.
+        repeats: noised copies of each trajectory; they share one scene.
+        masks: draws each trajectory's anchors; `training_masks` of the model's number where there is none. Anchors move
+            to steps that a condition gives a state of.
+        terms: losses of the domain's own, by name.
 
     Raises:
         ValueError: if a value is out of its range.
     """
 
     repeats: int = 4
-    even_share: float = 0.75
-    distance_weight: float = 0.1
+    masks: MaskSampler | None = None
+    terms: Mapping[str, Term] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        rules = {
-            "repeats": (self.repeats >= 1, "be at least 1"),
-            "even_share": (0 <= self.even_share <= 1, "lie in [0, 1]"),
-            "distance_weight": (self.distance_weight >= 0, "not be negative"),
-        }
-        check_rules(self, rules)
+        check_rules(self, {"repeats": (self.repeats >= 1, "be at least 1")})
 
-    def __call__(
-        self, model: KeypointDiffusion, batch: ParticleBatch, generator: torch.Generator
-    ) -> dict[str, Tensor]:
-        """Loss of one batch and its terms: `diffusion`, `distance`."""
+    def __call__(self, model: KeypointDiffusion, batch: TrajectoryBatch, draw: Draw) -> dict[str, Tensor]:
+        """Loss of one batch and its terms: `diffusion`, and those of the domain."""
         size, horizon = batch.trajectory.shape[:2]
-        count = model.config.num_keypoints
-        even = _uniform(generator) < self.even_share
-        sampler: MaskSampler = Even(count) if even else Ends() + Random(count - 2)
-        anchors = AnchorSet.from_mask(sampler.sample(size, horizon, generator=generator))
-        encoding = model.encode(batch.condition)
-        diffusion = model.loss(
-            anchors.gather(batch.trajectory), anchors, encoding, generator=generator, repeats=self.repeats
+        masks = self.masks or training_masks(model.config.num_keypoints)
+        mask = masks.sample(size, horizon, generator=draw.generator)
+        anchors = _through_known(AnchorSet.from_mask(mask), batch.condition)
+        made = model.loss(
+            anchors.gather(batch.trajectory),
+            anchors,
+            model.encode(batch.condition),
+            generator=draw.generator,
+            repeats=self.repeats,
+            valid=None if batch.valid is None else batch.valid.gather(1, anchors.index),
         )
-        terms = {"loss": diffusion, "diffusion": diffusion.detach()}
-        if model.config.encoder.value_iteration and self.distance_weight:
-            distance = distance_loss(encoding, batch)
-            terms |= {"loss": diffusion + self.distance_weight * distance, "distance": distance.detach()}
-        return terms
+        made = add_terms(made, self.terms, batch)
+        return {"loss": made.loss, **made.terms}
 
 
+@final
+@dataclass(frozen=True, kw_only=True)
+class Corrupted:
+    """What stage 2 is to undo.
+
+    Attributes:
+        trajectory: x_0, what it is to find.
+        level: corruption level s, the same for the batch.
+        anchors: M_s, the steps that are kept.
+        truth: the states of x_0 at the anchors.
+        keypoints: what x_s is interpolated from: `truth`, disturbed or replaced.
+        valid: as in `TrajectoryBatch`.
+        scene: what networks know of the conditions.
+    """
+
+    trajectory: Float[Tensor, "batch horizon dim"]
+    level: int
+    anchors: AnchorSet
+    truth: Float[Tensor, "batch K dim"]
+    keypoints: Float[Tensor, "batch K dim"]
+    valid: Bool[Tensor, "batch horizon"] | None
+    scene: Scene
+
+
+@final
 @dataclass(frozen=True, kw_only=True)
 class DenoiserObjective:
-    """Reconstruction loss of stage 2 over random corruption levels.
+    """Reconstruction loss of stage 2 over random corruption levels, with the domain's terms.
 
     Attributes:
         sparsest_share: share of steps at the sparsest level, the one that inference uses; the others share
             the rest.
-        even_share: share of steps whose sparsest anchors are evenly spaced.
-        keypoint_noise: largest standard deviation of noise on keypoints between the ends, in cells, drawn
-            anew for each trajectory, so that the network learns to correct stage 1.
-        margin: distance to walls that the hinge asks for, in cells.
-        hinge: weight of the hinge.
+        masks: draws each trajectory's sparsest anchors; `training_masks` of the model's number where there is none.
+        keypoint_noise: largest standard deviation of noise on what is not known of keypoints, in units of the states,
+            drawn anew for each trajectory, so that the network learns to correct stage 1.
         step_weight: weight of the error of the way from one step to the next, against jitter.
-        distance_weight: weight of the auxiliary loss on the encoder's distances, where it has any.
         horizons: of which one is drawn for each step, the trajectories resampled to it, so that the network knows
             other horizons than that of the data; where none is given, that of the data.
+        terms: losses of the domain's own, by name.
 
     Raises:
         ValueError: if a value is out of its range.
     """
 
     sparsest_share: float = 0.6
-    even_share: float = 0.75
+    masks: MaskSampler | None = None
     keypoint_noise: float = 0.3
-    margin: float = 0.15
-    hinge: float = 0.5
     step_weight: float = 0.0
-    distance_weight: float = 0.1
     horizons: tuple[int, ...] = ()
+    terms: Mapping[str, Term] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rules = {
             "sparsest_share": (0 <= self.sparsest_share <= 1, "lie in [0, 1]"),
-            "even_share": (0 <= self.even_share <= 1, "lie in [0, 1]"),
             "keypoint_noise": (self.keypoint_noise >= 0, "not be negative"),
-            "margin": (self.margin >= 0, "not be negative"),
-            "hinge": (self.hinge >= 0, "not be negative"),
             "step_weight": (self.step_weight >= 0, "not be negative"),
-            "distance_weight": (self.distance_weight >= 0, "not be negative"),
             "horizons": (min(self.horizons, default=2) >= 2, "hold numbers of at least 2 steps"),
         }
         check_rules(self, rules)
 
-    def __call__(
-        self,
-        model: InterpDenoiser,
-        batch: ParticleBatch,
-        generator: torch.Generator,
-        *,
-        replace: Callable[[Tensor, Tensor, AnchorSet], Tensor] | None = None,
-    ) -> dict[str, Tensor]:
-        """Loss of one batch and its terms: `error`, `hinge`, `steps` if weighed, `distance` if the encoder plans.
+    def __call__(self, model: InterpDenoiser, batch: TrajectoryBatch, draw: Draw) -> dict[str, Tensor]:
+        """Loss of one batch and its terms: `error`, `steps` if weighed, and those of the domain."""
+        return self.score(model, batch, self.corrupt(model, batch, draw))
+
+    def corrupt(self, model: InterpDenoiser, batch: TrajectoryBatch, draw: Draw) -> Corrupted:
+        """Draw a level and anchors, and disturb the keypoints there.
+
+        Raises:
+            ValueError: if padded trajectories are to be resampled.
+        """
+        config, states, generator = model.config, model.config.states, draw.generator
+        x_0 = batch.trajectory
+        if self.horizons:
+            if batch.valid is not None:
+                raise ValueError(
+                    "horizons must be left out for padded trajectories, whose steps cannot be resampled"
+                )
+            x_0 = states.resample(x_0, self.horizons[int(draw.uniform() * len(self.horizons))])
+        size, horizon = x_0.shape[:2]
+        level = config.num_levels
+        if config.num_levels > 1 and draw.uniform() >= self.sparsest_share:
+            level = 1 + int(draw.uniform() * (config.num_levels - 1))
+        base = self.masks or training_masks(config.num_keypoints)
+        masks = Nested(base, config.num_levels, config.growth).sample(size, horizon, generator=generator)
+        anchors = _through_known(AnchorSet.from_mask(masks[:, level]), batch.condition)
+        truth = anchors.gather(x_0)
+        scene = model.encode(batch.condition)
+        device = truth.device
+        scatter = self.keypoint_noise * torch.rand(size, 1, 1, generator=generator, device=device)
+        noise = scatter * torch.randn(truth.shape, generator=generator, device=device)
+        frame = scene.frame(anchors.times, horizon=horizon)
+        # What is known is not disturbed, and stays the data's own.
+        keypoints = torch.where(frame.is_known, truth, states.wrap(truth + noise * states.units(noise)))
+        return Corrupted(
+            trajectory=x_0, level=level, anchors=anchors, truth=truth, keypoints=keypoints, valid=batch.valid,
+            scene=scene,
+        )  # fmt: skip
+
+    def score(self, model: InterpDenoiser, batch: TrajectoryBatch, corrupted: Corrupted) -> dict[str, Tensor]:
+        """The loss of what stage 2 makes of corrupted trajectories.
 
         Args:
             model: stage 2.
-            batch: what to learn from.
-            generator: source of levels, anchors and noise.
-            replace: called as `replace(keypoints, truth, anchors)` at the sparsest level, with the disturbed and the
-                true keypoints; gives the keypoints to start from instead (see `anchordiff.training.bootstrap`).
+            batch: what was corrupted.
+            corrupted: by `corrupt`.
         """
-        config = model.config
-        x_0 = batch.trajectory
-        if self.horizons:
-            x_0 = resample(x_0, self.horizons[int(_uniform(generator) * len(self.horizons))])
-        size, horizon = x_0.shape[:2]
-        level = config.num_levels
-        if config.num_levels > 1 and _uniform(generator) >= self.sparsest_share:
-            level = 1 + int(_uniform(generator) * (config.num_levels - 1))
-        even = _uniform(generator) < self.even_share
-        base: MaskSampler = Even(config.num_anchors) if even else Ends() + Random(config.num_anchors - 2)
-        masks = Nested(base, config.num_levels, config.growth).sample(size, horizon, generator=generator)
-        anchors = AnchorSet.from_mask(masks[:, level])
-        truth = anchors.gather(x_0)
-        keypoints = self._disturb(truth, generator)
-        if replace is not None and level == config.num_levels:
-            keypoints = replace(keypoints, truth, anchors)
-        x_s = fill_in(keypoints, anchors)
-        levels = torch.full((size,), level, device=x_0.device)
-        encoding = model.encode(batch.condition)
-        terms = model.loss(
-            x_0,
+        x_s = model.config.states.fill_in(corrupted.keypoints, corrupted.anchors)
+        made = model.loss(
+            corrupted.trajectory,
             x_s,
-            levels,
-            anchors,
-            batch.condition,
-            encoding=encoding,
-            margin=self.margin,
-            hinge=self.hinge,
+            torch.full((len(x_s),), corrupted.level, device=x_s.device),
+            corrupted.anchors,
+            corrupted.scene,
             step_weight=self.step_weight,
+            valid=corrupted.valid,
         )
-        if config.encoder.value_iteration and self.distance_weight:
-            distance = distance_loss(encoding, batch)
-            terms |= {"loss": terms["loss"] + self.distance_weight * distance, "distance": distance.detach()}
-        return terms
-
-    def _disturb(self, keypoints: Tensor, generator: torch.Generator) -> Tensor:
-        device = keypoints.device
-        size = self.keypoint_noise * torch.rand(len(keypoints), 1, 1, generator=generator, device=device)
-        noise = size * torch.randn(keypoints.shape, generator=generator, device=device)
-        noise[:, [0, -1]] = 0.0
-        return keypoints + noise
+        made = add_terms(made, self.terms, batch)
+        return {"loss": made.loss, **made.terms}
 
 
-def resample(x_0: Float[Tensor, "batch horizon dim"], horizon: int) -> Float[Tensor, "batch steps dim"]:
-    """The same ways at another number of equal steps of time, interpolated linearly; velocities follow anew.
-
-    Args:
-        x_0: trajectories.
-        horizon: steps of the result.
-    """
-    positions = functional.interpolate(
-        x_0[..., :2].transpose(1, 2), size=horizon, mode="linear", align_corners=True
-    ).transpose(1, 2)
-    return positions if x_0.shape[-1] == 2 else with_velocity(positions)
-
-
-def distance_loss(encoding: MazeEncoding, batch: ParticleBatch) -> Float[Tensor, ""]:
-    """Smooth L1 error of the encoder's distances against exact shortest paths, over reachable cells.
-
-    Raises:
-        ValueError: if the batch was made without `geodesic` distances.
-    """
-    if batch.geodesic is None:
-        raise ValueError("batch must hold geodesic distances for the auxiliary loss, found none")
-    reached = batch.geodesic < _FAR
-    target = torch.where(reached, batch.geodesic, 0.0)
-    error = functional.smooth_l1_loss(encoding.distances, target, reduction="none", beta=0.5)
-    return (error * reached).sum() / reached.sum().clamp(min=1)
-
-
-def _uniform(generator: torch.Generator) -> float:
-    return float(torch.rand((), generator=generator, device=generator.device))
+def _through_known(anchors: AnchorSet, condition: Condition) -> AnchorSet:
+    steps = condition.known_steps(anchors.horizon)
+    return anchors if steps is None else anchors.through(steps)

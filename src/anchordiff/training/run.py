@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import nn
 
 from anchordiff.checks import check_rules
+from anchordiff.configs import differences
 from anchordiff.errors import CorruptFileError, TrainingError
 from anchordiff.files import write_whole
 from anchordiff.progress import progress_bar
@@ -24,7 +25,7 @@ from anchordiff.training.distributed import Ranks, joined
 from anchordiff.training.interrupt import deferred_interrupt
 from anchordiff.training.logs import Board, JsonLog, Window
 from anchordiff.training.loop import Batches, Loss, TrainStep, train
-from anchordiff.training.state import TrainState, differences
+from anchordiff.training.state import TrainState
 
 Model = TypeVar("Model", bound=nn.Module)
 Batch = TypeVar("Batch")
@@ -137,7 +138,7 @@ def fit(
         >>> model = nn.Linear(1, 1)
         >>> def batches(slot):
         ...     return torch.tensor(slot.indices % 7, dtype=torch.float32)[:, None]
-        >>> def loss(model, x, generator):
+        >>> def loss(model, x, draw):
         ...     return (model(x) - 2 * x).square().mean()
         >>> options = RunOptions(save_every=5, max_seconds=0.0, tensorboard=False, progress=False)
         >>> with TemporaryDirectory() as folder:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from anchordiff.configs import differences
 from anchordiff.training.config import TrainConfig
 from anchordiff.training.ema import EMA
 
@@ -93,25 +94,3 @@ class TrainState:
             self.ema.load_state_dict(state["ema"])
         self.step = state["step"]
         self.best = state["best"]
-
-
-def differences(saved: Mapping[str, Any], given: Mapping[str, Any], *, prefix: str = "") -> list[str]:
-    """Name the entries in which two nested configs differ, one "name=new (saved: old)" each.
-
-    Example:
-        >>> differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2}})
-        ['a.b=3 (saved: 1)']
-    """
-    found = []
-    for name in dict.fromkeys([*saved, *given]):
-        old, new = saved.get(name, "nothing"), given.get(name, "nothing")
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found += differences(old, new, prefix=f"{prefix}{name}.")
-        elif _plain(old) != _plain(new):
-            found.append(f"{prefix}{name}={new!r} (saved: {old!r})")
-    return found
-
-
-def _plain(value: object) -> object:
-    """Tuples as lists, as they come back from JSON."""
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

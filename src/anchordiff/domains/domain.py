@@ -1,0 +1,267 @@
+"""What the commands need to know of a world: a `Domain`."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from anchordiff import hub, plugins
+from anchordiff.data.batch import TrajectoryBatch
+from anchordiff.data.source import Source
+from anchordiff.pipeline import Plan, TwoStagePipeline
+from anchordiff.stages.denoiser import InterpDenoiserConfig
+from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+from anchordiff.stages.loss import Term
+from anchordiff.training.load import load_stage
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FULL_SEQUENCE: Final = "full_sequence"
+"""Folder of the full-sequence baseline within that of a pipeline."""
+
+StageConfig = TypeVar("StageConfig", KeypointDiffusionConfig, InterpDenoiserConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanSettings:
+    """What every `generate` has beside what its domain asks for.
+
+    Attributes:
+        horizon: steps of a trajectory; none leaves it to the domain.
+        num_samples: candidates.
+        seed: of the noise, and of whatever the domain draws.
+    """
+
+    horizon: int | None
+    num_samples: int
+    seed: int
+
+
+class PlanJob(ABC):
+    """A pipeline with something to plan, and what is said and shown of the plan."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What pictures and tables call it."""
+
+    @property
+    @abstractmethod
+    def rule(self) -> str:
+        """What a valid plan does: "is free of collisions"."""
+
+    @abstractmethod
+    def plan(self, *, steps: int | None) -> Plan:
+        """Plan, always from the same seed.
+
+        Args:
+            steps: of the sampler; by default the pipeline's.
+        """
+
+    @abstractmethod
+    def measure(self, plan: Plan) -> dict[str, Any]:
+        """What is said of the plan and of all candidates, in JSON's terms."""
+
+    @abstractmethod
+    def rows(self, metrics: Mapping[str, Any]) -> dict[str, str]:
+        """The rows of the table that is printed."""
+
+    @abstractmethod
+    def pictures(self, plan: Plan) -> "Mapping[str, Figure]":
+        """Pictures by the names of their files, without an ending."""
+
+    @abstractmethod
+    def arrays(self, plan: Plan) -> Mapping[str, Tensor]:
+        """All that a notebook needs to draw it again."""
+
+
+class PlanRequest(ABC):
+    """Base of what one can ask `generate` for: a frozen dataclass whose fields are flags."""
+
+    pipeline: ClassVar[str | None] = None
+    """The bundled pipeline that is taken where none is named."""
+
+    @abstractmethod
+    def open(self, pipeline: TwoStagePipeline, settings: PlanSettings) -> PlanJob:
+        """Set the pipeline the task.
+
+        Raises:
+            ValueError: if what is asked for cannot be planned.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkSettings:
+    """What every `evaluate` has beside what its domain asks for.
+
+    Attributes:
+        source: where the pipeline is from.
+        size: use only so many of the first samples; none for all.
+        candidates: candidates a plan.
+        seed: of the noise.
+        out: folder for the results.
+        progress: show a bar.
+    """
+
+    source: str
+    size: int | None
+    candidates: int
+    seed: int
+    out: Path
+    progress: bool
+
+
+def load_full_sequence(
+    folder: Path | None, pipeline: TwoStagePipeline, source: str
+) -> KeypointDiffusion | None:
+    """The full-sequence baseline: from its folder, or from beside a pipeline's stages, if it is there.
+
+    Args:
+        folder: of a run of `train keypoints` with as many keypoints as steps; none for that beside the pipeline.
+        pipeline: on whose device it is put.
+        source: where the pipeline is from.
+
+    Raises:
+        FileNotFoundError: if `folder` holds none.
+    """
+    if folder is not None:
+        return load_stage(folder, KeypointDiffusion, name="--full-sequence").to(pipeline.device)
+    try:
+        return hub.from_pretrained(source, KeypointDiffusion, subfolder=FULL_SEQUENCE).to(pipeline.device)
+    except FileNotFoundError:
+        return None
+
+
+class Benchmark(ABC):
+    """Base of what `evaluate` can run: a frozen dataclass whose fields are flags."""
+
+    pipeline: ClassVar[str | None] = None
+    """The bundled pipeline that is taken where none is named."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name of the folder of its results."""
+
+    def check(self, *, size: int | None, seed: int) -> None:  # noqa: B027 - most need no check
+        """Refuse flags that do not fit, before anything is loaded.
+
+        Raises:
+            ValueError: names the flag.
+        """
+
+    @abstractmethod
+    def run(self, pipeline: TwoStagePipeline, settings: BenchmarkSettings) -> str:
+        """Evaluate, write the files, and give what is printed.
+
+        What else is needed is loaded first, and the folder `settings.out` made before any work.
+        """
+
+
+class Domain(ABC):
+    """A world that the method plans in, as the commands see it.
+
+    Networks, stages and the pipeline know nothing of a world; they know states, scenes, frames and a judge. A domain
+    brings these together with data and measures under one name, so that `anchordiff train keypoints --domain NAME`,
+    `generate`, `evaluate` and `bundle` work for it. A Python user needs none: stages, data sets and judges are called
+    directly.
+
+    What a domain consists of, and who asks for it:
+
+    - **states and encoder**: in `keypoints` and `denoiser`, the configs of the two stages that `train` starts from.
+      The encoder's config carries the domain's tag, by which saved weights find their way back.
+    - **data**: `source`, a frozen dataclass of settings (`Source`) whose fields are the flags `--data.*`, and
+      `configure`, which fits a stage's config to the data where sizes come from them.
+    - **terms**: `keypoint_terms` and `denoiser_terms`, losses of the domain's own that the stages' objectives add.
+      Their fields are flags (`--objective.terms.NAME.*`).
+    - **measures**: `measure` says of trajectories what training watches: success, collisions, violated limits.
+    - **judge**: that of the encoder (`Encoder.judge`), by which `plan` chooses.
+    - **tasks and pictures**: `request`, what `generate` can be asked for, and how a plan is shown; `benchmark`, what
+      `evaluate` runs.
+
+    A package of yours adds a domain by subclassing this and naming an instance in an entry point of the group
+    "anchordiff.domains"; nothing in this library has to change.
+
+    Example:
+        >>> find_domain("maze").name
+        'maze'
+    """
+
+    name: ClassVar[str]
+    """What the flag `--domain` calls it: its entry point's name."""
+
+    summary: ClassVar[str]
+    """One line of help."""
+
+    @property
+    @abstractmethod
+    def keypoints(self) -> KeypointDiffusionConfig:
+        """What `train keypoints` makes unless told otherwise."""
+
+    @property
+    @abstractmethod
+    def denoiser(self) -> InterpDenoiserConfig:
+        """What `train denoiser` makes unless told otherwise."""
+
+    @property
+    @abstractmethod
+    def source(self) -> type[Source]:
+        """What stages are trained on."""
+
+    @property
+    def keypoint_terms(self) -> Mapping[str, Term]:
+        """Losses that stage 1 is trained with beside its own."""
+        return {}
+
+    @property
+    def denoiser_terms(self) -> Mapping[str, Term]:
+        """Losses that stage 2 is trained with beside its own."""
+        return {}
+
+    @property
+    @abstractmethod
+    def request(self) -> type[PlanRequest]:
+        """What `generate` can be asked for."""
+
+    @property
+    @abstractmethod
+    def benchmark(self) -> type[Benchmark]:
+        """What `evaluate` runs."""
+
+    def configure(self, config: StageConfig, source: Source) -> StageConfig:
+        """A stage's config with the sizes that the data call for.
+
+        Raises:
+            ValueError: if the config says otherwise than the data.
+        """
+        return config
+
+    def measure(
+        self, batch: TrajectoryBatch, trajectory: Float[Tensor, "batch horizon dim"]
+    ) -> Mapping[str, Tensor]:
+        """Named numbers of each trajectory, made for the conditions of a batch of the domain's own."""
+        return {}
+
+
+def domain_names() -> tuple[str, ...]:
+    """Domains of all installed packages."""
+    return plugins.names(plugins.DOMAINS)
+
+
+def find_domain(name: str) -> Domain:
+    """The domain of that name.
+
+    Raises:
+        ValueError: if no installed package offers one.
+    """
+    if name not in domain_names():
+        raise ValueError(f"domain must be one of {', '.join(domain_names())}, found {name!r}")
+    found = plugins.load(plugins.DOMAINS, name)
+    if not isinstance(found, Domain):
+        raise ValueError(f"the entry point {name!r} must be a Domain, found {found!r}")
+    return found

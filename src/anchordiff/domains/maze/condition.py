@@ -1,0 +1,118 @@
+"""What a plan through a maze is for: walls, a start and a goal."""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from anchordiff.conditions import ArrayLike, Condition, as_tensor
+from anchordiff.kernels.grid.distance import signed_distances
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MazeCondition(Condition):
+    """Go from `start` to `goal` without touching a wall.
+
+    Attributes:
+        walls: True where a cell is blocked; outside the grid all is wall.
+        sdf: signed distance of each cell to the nearest cell of the other kind, in cells, negative in walls.
+        start: first position `(x, y)`, in cells.
+        goal: last position `(x, y)`, in cells.
+    """
+
+    walls: Bool[Tensor, "batch rows cols"]
+    sdf: Float[Tensor, "batch rows cols"]
+    start: Float[Tensor, "batch 2"]
+    goal: Float[Tensor, "batch 2"]
+
+    def __post_init__(self) -> None:
+        for name in ("walls", "sdf", "start", "goal"):
+            if not isinstance(value := getattr(self, name), Tensor):
+                raise ValueError(
+                    f"{name} must be a tensor (MazeCondition.from_arrays takes arrays), found {type(value).__name__}"
+                )
+
+    @classmethod
+    def from_arrays(cls, walls: ArrayLike, start: ArrayLike, goal: ArrayLike) -> "MazeCondition":
+        """Check arrays and compute the signed distance.
+
+        Args:
+            walls: boolean, shape (batch, rows, cols); NumPy or torch.
+            start: floating point, shape (batch, 2), `(x, y)` in cells.
+            goal: as `start`.
+
+        Raises:
+            ValueError: if a shape or dtype is wrong, the tensors sit on different devices, or an end is not
+                finite, outside the maze, inside a wall or on its edge; the message names the element.
+        """
+        grid, first, last = (
+            as_tensor(name, array) for name, array in (("walls", walls), ("start", start), ("goal", goal))
+        )
+        _check_walls(grid)
+        _check_ends(grid, start=first, goal=last)
+        distances = torch.from_numpy(signed_distances(grid.cpu().numpy())).to(grid.device)
+        return cls(walls=grid, sdf=distances, start=first.to(torch.float32), goal=last.to(torch.float32))
+
+    def check(self) -> None:
+        """Check a condition that was built from tensors directly, by the rules of `from_arrays`.
+
+        Raises:
+            ValueError: as `from_arrays`; also if `sdf` does not fit `walls`, or a field is not float32.
+        """
+        _check_walls(self.walls)
+        _check_ends(self.walls, start=self.start, goal=self.goal)
+        for name, values in (("sdf", self.sdf), ("start", self.start), ("goal", self.goal)):
+            if values.dtype != torch.float32:
+                raise ValueError(
+                    f"{name} must be float32 (MazeCondition.from_arrays converts), found {values.dtype}"
+                )
+        if self.sdf.shape != self.walls.shape:
+            raise ValueError(
+                f"sdf must have the shape of walls {tuple(self.walls.shape)}, found {tuple(self.sdf.shape)}"
+            )
+        if self.sdf.device != self.walls.device:
+            raise ValueError(f"sdf must be on {self.walls.device}, where walls is; found {self.sdf.device}")
+        if not torch.isfinite(self.sdf).all():
+            raise ValueError("sdf must be finite, found NaN or infinity")
+
+
+def _check_walls(walls: Tensor) -> None:
+    if walls.ndim != 3 or 0 in walls.shape:
+        raise ValueError(f"walls must have the shape (batch, rows, cols), found {tuple(walls.shape)}")
+    if walls.dtype != torch.bool:
+        raise ValueError(f"walls must be boolean (True where blocked), found {walls.dtype}")
+
+
+def _check_ends(walls: Tensor, **ends: Tensor) -> None:
+    batch, rows, cols = walls.shape
+    for name, points in ends.items():
+        if points.shape != (batch, 2):
+            raise ValueError(f"{name} must have the shape ({batch}, 2), found {tuple(points.shape)}")
+        if not points.is_floating_point():
+            raise ValueError(f"{name} must be floating point (x, y) in cells, found {points.dtype}")
+        if points.device != walls.device:
+            raise ValueError(f"{name} must be on {walls.device}, where walls is; found {points.device}")
+    # In NumPy: a plan alone is so short that a dozen calls into torch would be a part of it.
+    positions = torch.stack(list(ends.values())).detach().cpu().double().numpy()
+    inside = np.all((positions > 0) & (positions < (cols, rows)), axis=2)  # false for NaN
+    # The cells on both sides of a position: two only where it lies on the line between them.
+    sides = np.where(inside[..., None], [np.ceil(positions) - 1, np.floor(positions)], 0).astype(int)
+    touched = walls.cpu().numpy()[np.arange(batch), sides[:, None, ..., 1], sides[..., 0]]
+    blocked = touched.any(axis=(0, 1))
+    if (inside & ~blocked).all():
+        return
+    for name, own, within, stuck in zip(ends, positions, inside, blocked, strict=True):
+        _raise_first(name, own, ~np.isfinite(own).all(axis=1), "must be finite")
+        _raise_first(name, own, ~within, f"must lie inside the maze of {cols} x {rows} cells (x, y)")
+        _raise_first(name, own, stuck, "must be in free cells, not in a wall or on its edge")
+
+
+def _raise_first(name: str, points: np.ndarray, bad: np.ndarray, rule: str) -> None:
+    if bad.any():
+        element = int(bad.argmax())
+        x, y = points[element].tolist()
+        raise ValueError(f"{name}[{element}] {rule}, found ({x:.2f}, {y:.2f})")

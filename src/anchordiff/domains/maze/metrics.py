@@ -1,0 +1,91 @@
+"""What is measured of trajectories, one number a trajectory.
+
+Notation: a trajectory is a polyline of `horizon` positions (x, y) in cells (more channels are ignored). A
+condition may be shorter than the batch by a whole factor: then it holds for that many trajectories in a row.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from anchordiff.domains.maze.condition import MazeCondition
+from anchordiff.evaluation import measures
+from anchordiff.kernels.grid.line_of_sight import points_in_wall, polylines_are_free
+
+REACH = 0.1
+"""Distance in cells within which an end counts as reached."""
+
+
+def is_success(
+    condition: MazeCondition,
+    trajectory: Float[Tensor, "batch horizon dim"],
+    *,
+    radius: float = 0.0,
+    reach: float = REACH,
+) -> Bool[Tensor, " batch"]:
+    """Swept success: start and goal are reached, and no point of the way between them touches a wall.
+
+    The way is the whole polyline start, trajectory, goal, checked exactly, not at its vertices alone.
+
+    Args:
+        condition: the mazes with their ends.
+        trajectory: positions in cells.
+        radius: of the disc that moves along the way, in cells.
+        reach: greatest distance of the trajectory's ends to start and goal, in cells.
+    """
+    points = trajectory[..., :2]
+    copies = condition.copies_in(len(points), "trajectory")
+    start = condition.start.repeat_interleave(copies, dim=0)
+    goal = condition.goal.repeat_interleave(copies, dim=0)
+    reached = ((points[:, 0] - start).norm(dim=-1) <= reach) & ((points[:, -1] - goal).norm(dim=-1) <= reach)
+    way = torch.cat([start[:, None], points, goal[:, None]], dim=1)
+    free = polylines_are_free(condition.walls.cpu().numpy(), _array(way), radius=radius)
+    success: Tensor = reached & torch.from_numpy(free).to(reached.device)
+    return success
+
+
+def collision_rate(
+    condition: MazeCondition, trajectory: Float[Tensor, "batch horizon dim"], *, radius: float = 0.0
+) -> Float[Tensor, " batch"]:
+    """Share of a trajectory's points that touch a wall or lie outside.
+
+    Args:
+        condition: the mazes.
+        trajectory: positions in cells.
+        radius: of a disc around each point, in cells.
+    """
+    condition.copies_in(len(trajectory), "trajectory")
+    hits = points_in_wall(condition.walls.cpu().numpy(), _array(trajectory[..., :2]), radius=radius)
+    return torch.from_numpy(hits.mean(axis=1, dtype=np.float32)).to(trajectory.device)
+
+
+def path_length(trajectory: Float[Tensor, "batch horizon dim"]) -> Float[Tensor, " batch"]:
+    """Length of each trajectory, in cells."""
+    return measures.path_length(trajectory[..., :2])
+
+
+def length_ratio(
+    trajectory: Float[Tensor, "batch horizon dim"], expert: Float[Tensor, "batch steps dim"]
+) -> Float[Tensor, " batch"]:
+    """Length of each trajectory over that of the expert's."""
+    return path_length(trajectory) / path_length(expert)
+
+
+def smoothness(trajectory: Float[Tensor, "batch horizon dim"]) -> Float[Tensor, " batch"]:
+    """Mean squared second difference of positions, in cells² / step⁴; 0 for a straight line at even speed."""
+    return measures.smoothness(trajectory[..., :2])
+
+
+def diversity(candidates: Float[Tensor, "batch candidates horizon dim"]) -> Float[Tensor, " batch"]:
+    """Mean distance between two candidates of a condition: over pairs, and over steps, in cells.
+
+    Raises:
+        ValueError: if there are fewer than two candidates.
+    """
+    return measures.diversity(candidates[..., :2])
+
+
+def _array(points: Tensor) -> Float[np.ndarray, "..."]:
+    array: np.ndarray = points.detach().float().cpu().numpy()
+    return array

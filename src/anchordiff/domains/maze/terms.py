@@ -1,0 +1,81 @@
+"""What else makes an estimate good in a maze: that it keeps off walls, and that the encoder knows distances."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Final, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from anchordiff.domains.maze.clearance import wall_distance
+from anchordiff.domains.maze.data.batch import ParticleBatch
+from anchordiff.domains.maze.encoder import MazeScene
+from anchordiff.records import TensorRecord
+from anchordiff.stages.loss import StageLoss, Term
+
+_FAR: Final = 60.0  # cells: longer distances are not told apart
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class WallHinge(Term):
+    """A hinge on the distance to walls, at points and half way between.
+
+    Attributes:
+        weight: of the term in the loss.
+        margin: distance to walls, in cells, below which the hinge acts.
+
+    Raises:
+        ValueError: if a value is negative.
+    """
+
+    weight: float = 0.5
+    margin: float = 0.15
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.margin >= 0:
+            raise ValueError(f"margin must not be negative, found {self.margin}")
+
+    def measure(self, made: StageLoss, batch: TensorRecord) -> Float[Tensor, ""]:
+        """Mean depth below the margin, in cells."""
+        assert isinstance(batch, ParticleBatch)
+        points = made.estimate[..., :2]
+        midway = (points[:, 1:] + points[:, :-1]) / 2
+        walls = batch.condition.walls
+        walls = walls.repeat_interleave(len(points) // len(walls), dim=0)
+        distance = wall_distance(walls, torch.cat([points, midway], dim=1))
+        return functional.relu(self.margin - distance).mean()
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Distances(Term):
+    """Smooth L1 error of the encoder's distances against exact shortest paths, over reachable cells, where it has any.
+
+    Attributes:
+        weight: of the term in the loss.
+    """
+
+    of_encoder: ClassVar[bool] = True
+
+    weight: float = 0.1
+
+    def measure(self, made: StageLoss, batch: TensorRecord) -> Float[Tensor, ""] | None:
+        """Mean error, in cells.
+
+        Raises:
+            ValueError: if the batch was made without `geodesic` distances.
+        """
+        assert isinstance(batch, ParticleBatch)
+        assert isinstance(made.scene, MazeScene)
+        distances = made.scene.distances
+        if distances.shape[1] == 0:
+            return None
+        if batch.geodesic is None:
+            raise ValueError("batch must hold geodesic distances for the auxiliary loss, found none")
+        reached = batch.geodesic < _FAR
+        target = torch.where(reached, batch.geodesic, 0.0)
+        error = functional.smooth_l1_loss(distances, target, reduction="none", beta=0.5)
+        return (error * reached).sum() / reached.sum().clamp(min=1)

@@ -1,0 +1,70 @@
+"""Rollouts of the Maze2D benchmark over the walls that the ball meets, in metres."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from anchordiff.domains.maze.plots._maze import WALL
+from anchordiff.plots.style import BLUE, LINES, VERMILION, panels, styled
+
+
+@styled
+def draw_rollouts(
+    boxes: Float[np.ndarray, "boxes 2 2"],
+    agents: Sequence[tuple[str, Sequence[Float[np.ndarray, "steps 2"]], Bool[np.ndarray, " episodes"]]],
+    *,
+    target: Float[np.ndarray, "2"] | None = None,
+    title: str = "",
+    columns: int = 3,
+) -> Figure:
+    """One panel an agent with all its rollouts: blue where the goal was reached, red and dashed where it was not.
+
+    Args:
+        boxes: lesser and greater corner (x, y) of each wall, in metres.
+        agents: of each its name, the ball's positions (x, y) in each episode, in metres, and whether the goal was met.
+        target: the goal (x, y) that all episodes share, in metres.
+        title: a line above all.
+        columns: panels in a row.
+
+    Raises:
+        ValueError: if there are no agents, or no walls.
+
+    Example:
+        >>> boxes = np.array([[[0.0, 0.0], [4.0, 1.0]]])
+        >>> way = np.array([[0.5, 1.5], [3.5, 1.5]])
+        >>> draw_rollouts(boxes, [("straight", [way], np.array([True]))]).axes[0].get_title(loc="left")
+        'straight: 1 of 1 reached'
+    """
+    if not agents:
+        raise ValueError("agents must hold at least one, found none")
+    if not len(boxes):
+        raise ValueError("boxes must hold at least one wall, found none")
+    low, high = boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)
+    width, height = 3.4 * (high - low) / (high - low).max()
+    figure, axes = panels(len(agents), columns=columns, size=(width, height))
+    for axis, (name, ways, reached) in zip(axes, agents, strict=True):
+        _draw_walls(axis, boxes)
+        for good, colour, style in ((True, BLUE, "solid"), (False, VERMILION, "dashed")):
+            lines = [way for way, there in zip(ways, reached, strict=True) if bool(there) == good]
+            axis.add_collection(
+                LineCollection(lines, colors=colour, linestyles=style, linewidths=0.8, alpha=0.5, zorder=4)
+            )
+        starts = np.array([way[0] for way in ways])
+        axis.plot(*starts.T, color="black", linestyle="none", marker=".", markersize=3, zorder=5)
+        if target is not None:
+            axis.plot(*target, **LINES["goal"])
+        axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal", xticks=[], yticks=[])
+        axis.grid(visible=False)
+        axis.set_title(f"{name}: {int(np.sum(reached))} of {len(ways)} reached", fontsize=9)
+    figure.suptitle(title, fontweight="bold", x=0.01, ha="left")
+    return figure
+
+
+def _draw_walls(axis: Axes, boxes: Float[np.ndarray, "boxes 2 2"]) -> None:
+    for low, high in boxes:
+        axis.add_patch(Rectangle(tuple(low), *(high - low), color=WALL(0.0), linewidth=0.5, zorder=2))
