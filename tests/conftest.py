@@ -14,17 +14,17 @@ CHECKED = [
     "anchordiff.anchors",
     "anchordiff.conditions",
     "anchordiff.data",
-    "anchordiff.denoiser",
+    "anchordiff.domains",
     "anchordiff.evaluation",
     "anchordiff.interpolation",
-    "anchordiff.keypoints",
+    "anchordiff.judge",
     "anchordiff.masks",
-    "anchordiff.maze",
     "anchordiff.nn",
     "anchordiff.pipeline",
-    "anchordiff.pointmaze",
     "anchordiff.samplers",
     "anchordiff.schedules",
+    "anchordiff.stages",
+    "anchordiff.states",
     "anchordiff.training",
 ]
 jaxtyping.install_import_hook(CHECKED, "beartype.beartype")
@@ -56,7 +56,7 @@ def mazes() -> Callable[..., Any]:
     """Make a `MazeCondition`: random walls inside a closed border, ends in free cells."""
 
     def make(batch: int, rows: int = 9, cols: int = 9, *, density: float = 0.2, seed: int = 0) -> Any:
-        from anchordiff.conditions import MazeCondition
+        from anchordiff.domains.maze.condition import MazeCondition
 
         random = np.random.default_rng(seed)
         walls = random.random((batch, rows, cols)) < density
@@ -75,7 +75,7 @@ def recorded_umaze(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     It has enough episodes for a held-out block.
     """
-    from anchordiff.data.pointmaze import GenerationConfig, generate
+    from anchordiff.domains.pointmaze.data import GenerationConfig, generate
 
     base = tmp_path_factory.mktemp("pointmaze")
     with pytest.MonkeyPatch.context() as patch:
@@ -98,3 +98,49 @@ def roughen() -> Callable[..., Any]:
         return network
 
     return add
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder() -> Callable[..., Any]:
+    """Make the config of a small encoder of mazes, with other sizes where they are given."""
+
+    def make(**sizes: Any) -> Any:
+        from anchordiff.domains.maze.encoder import MazeEncoderConfig
+
+        small = {"map_channels": 4, "convolution_blocks": 1, "cell_channels": 8, "attention_channels": 8}
+        return MazeEncoderConfig(**small | sizes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_keypoints(tiny_encoder: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a small stage 1 for mazes, always with the same weights; fields of its config as they are given."""
+
+    def make(**fields: Any) -> Any:
+        from anchordiff.nn.transformer import TransformerConfig
+        from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+
+        small = {"horizon": 16, "num_keypoints": 4, "encoder": tiny_encoder()}
+        small["transformer"] = TransformerConfig(width=16, depth=1, heads=2)
+        torch.manual_seed(0)
+        return KeypointDiffusion(KeypointDiffusionConfig(**small | fields))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_denoiser(tiny_encoder: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a small stage 2 for mazes, without planning and attention, as `tiny_keypoints`."""
+
+    def make(**fields: Any) -> Any:
+        from anchordiff.nn.transformer import TransformerConfig
+        from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
+
+        small = {"horizon": 16, "num_keypoints": 4, "num_levels": 2}
+        small["encoder"] = tiny_encoder(attention_channels=0, value_iteration=False)
+        small["transformer"] = TransformerConfig(width=16, depth=1, heads=2)
+        torch.manual_seed(0)
+        return InterpDenoiser(InterpDenoiserConfig(**small | fields))
+
+    return make

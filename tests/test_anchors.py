@@ -1,8 +1,10 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from anchordiff.anchors import AnchorSet
-from anchordiff.masks import Ends, Random
+from anchordiff.anchors import AnchorSet, step_times
+from anchordiff.masks import Ends, Even, Random
 
 
 def test_mask_and_index_round_trip(generator):
@@ -14,7 +16,7 @@ def test_mask_and_index_round_trip(generator):
 
 def test_times_gaps_and_count():
     anchors = AnchorSet(torch.tensor([[0, 1, 4], [0, 3, 4]]), horizon=5)
-    assert anchors.num_anchors == 3
+    assert anchors.num_keypoints == 3
     assert anchors.gaps.tolist() == [[1, 3], [3, 1]]
     assert anchors.times.tolist() == [[0, 0.25, 1], [0, 0.75, 1]]
 
@@ -37,6 +39,43 @@ def test_record_operations_keep_the_horizon():
     joined = AnchorSet.collate([anchors, anchors[:1]])
     assert (len(joined), joined.horizon) == (3, 5)
     assert anchors.to("cpu").horizon == 5
+    for other, found in (
+        ([[0, 5]], r"\[\(2, 6\), \(3, 5\)\]"),
+        ([[0, 1, 2, 4]], r"\[\(3, 5\), \(4, 5\)\]"),
+    ):
+        with pytest.raises(ValueError, match=f"one number of anchors and one horizon, found {found}"):
+            AnchorSet.collate([anchors, AnchorSet(torch.tensor(other), other[0][-1] + 1)])
+
+
+@given(data=st.data(), horizon=st.integers(4, 20))
+def test_anchors_pass_through_the_steps_that_are_asked_for_and_keep_their_number(data, horizon):
+    count = data.draw(st.integers(2, horizon))
+    wanted = data.draw(st.sets(st.integers(0, horizon - 1), max_size=count - 2))
+    steps = torch.zeros(2, horizon, dtype=torch.bool)
+    steps[1, list(wanted)] = True
+    even = AnchorSet.from_mask(Even(count).sample(2, horizon))
+    found = even.through(steps)
+    assert torch.equal(found.index[0], even.index[0])
+    assert wanted <= set(found.index[1].tolist())
+    assert (found.num_keypoints, found.horizon) == (count, horizon)
+    assert torch.equal(found.through(steps).index, found.index)
+
+
+def test_too_few_anchors_for_the_steps_are_refused():
+    steps = torch.zeros(2, 9, dtype=torch.bool)
+    steps[1, 2:5] = True
+    even = AnchorSet.from_mask(Even(4).sample(2, 9))
+    with pytest.raises(
+        ValueError,
+        match="count must be at least 5, for the 3 known steps of condition 1 and both ends, found 4",
+    ):
+        even.through(steps, name="count")
+
+
+def test_step_times_are_those_of_anchors_at_every_step():
+    times = step_times(2, 7, device=torch.device("cpu"))
+    every = AnchorSet.from_mask(torch.ones(2, 7, dtype=torch.bool))
+    torch.testing.assert_close(times, every.times)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anchordiff.configs import config_from_json, config_to_json
-from anchordiff.denoiser import InterpDenoiserConfig
-from anchordiff.keypoints import KeypointDiffusionConfig
-from anchordiff.nn.maze_encoder import MazeEncoderConfig
+from anchordiff.configs import config_from_json, config_to_json, differences
+from anchordiff.domains.maze.encoder import MazeEncoderConfig
+from anchordiff.domains.maze.terms import Distances, WallHinge
 from anchordiff.nn.transformer import TransformerConfig
+from anchordiff.stages.denoiser import InterpDenoiserConfig
+from anchordiff.stages.keypoints import KeypointDiffusionConfig
+from anchordiff.states import StateSpace
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective
 
 
@@ -72,7 +74,46 @@ def test_round_trip_through_text(config):
 
 @pytest.mark.parametrize("cls", [KeypointDiffusionConfig, InterpDenoiserConfig])
 def test_the_networks_configs(cls):
-    assert config_from_json(cls, json.loads(json.dumps(config_to_json(cls())))) == cls()
+    config = cls(
+        encoder=MazeEncoderConfig(map_channels=7),
+        states=StateSpace(velocities=True, angles=(1,), scale=(0.5, 2.0)),
+    )
+    assert config_from_json(cls, json.loads(json.dumps(config_to_json(config)))) == config
+
+
+@pytest.mark.parametrize("cls", [KeypointDiffusionConfig, InterpDenoiserConfig])
+@pytest.mark.parametrize(("dim", "velocities"), [(2, False), (4, True)])
+def test_configs_that_0_1_saved_are_read_in_todays_terms(cls, dim, velocities):
+    encoder = config_to_json(MazeEncoderConfig(map_channels=7))
+    del encoder["domain"]
+    saved = {"dim": dim, "encoder": encoder}
+    saved |= {"num_keypoints": 6, "scale": 1.5} if cls is KeypointDiffusionConfig else {"num_anchors": 6}
+    scale = 1.5 if cls is KeypointDiffusionConfig else 2.0
+    assert config_from_json(cls, saved) == cls(
+        encoder=MazeEncoderConfig(map_channels=7),
+        states=StateSpace(velocities=velocities, scale=scale),
+        num_keypoints=6,
+    )
+    with pytest.raises(ValueError, match="dim must be 2 or 4, found 3"):
+        config_from_json(cls, saved | {"dim": 3})
+
+
+@pytest.mark.parametrize("cls", [KeypointDiffusionConfig, InterpDenoiserConfig])
+def test_an_encoder_that_no_domain_has_is_refused(cls):
+    for encoder in ({"domain": "kitchen"}, {"map_channel": 4}):
+        with pytest.raises(ValueError, match=r"domain must be one of .*maze.*, found (None|'kitchen') with"):
+            config_from_json(cls, {"encoder": encoder})
+
+
+def test_differences_are_named_in_nested_configs():
+    saved = {"train": {"steps": 3, "betas": [0.9, 0.99]}, "kind": "a", "old": 1}
+    given = {"train": {"steps": 4, "betas": (0.9, 0.99)}, "kind": "a", "new": 2}
+    assert differences(saved, given) == [
+        "train.steps=4 (saved: 3)",
+        "old='nothing' (saved: 1)",
+        "new=2 (saved: 'nothing')",
+    ]
+    assert differences(given, given) == []
 
 
 def test_fields_left_out_take_their_defaults():
@@ -135,7 +176,7 @@ def test_what_json_cannot_hold():
             {"num_keypoints": 100},
             r"num_keypoints must lie in 2 ... horizon, found 100",
         ),
-        (KeypointDiffusionConfig, {"dim": 3}, "dim must be 2 or 4, found 3"),
+        (StateSpace, {"positions": 0}, "positions must be an integer of at least 1, found 0"),
         (KeypointDiffusionConfig, {"prediction": "epsilon"}, "prediction must be one of .* found 'epsilon'"),
         (
             KeypointDiffusionConfig,
@@ -143,15 +184,19 @@ def test_what_json_cannot_hold():
             'prediction must be "x0" or "v" .* with \'rectified\'',
         ),
         (KeypointDiffusionConfig, {"schedule": "sigmoid"}, "schedule must be one of .* found 'sigmoid'"),
-        (KeypointDiffusionConfig, {"scale": 0.0}, "scale must be positive, found 0.0"),
+        (StateSpace, {"scale": 0.0}, "scale must be positive and finite, found 0.0"),
         (InterpDenoiserConfig, {"num_levels": 0}, "num_levels must be at least 1, found 0"),
-        (InterpDenoiserConfig, {"num_anchors": 1}, r"num_anchors must lie in 2 ... horizon, found 1"),
+        (InterpDenoiserConfig, {"num_keypoints": 1}, r"num_keypoints must lie in 2 ... horizon, found 1"),
         (InterpDenoiserConfig, {"growth": "cubic"}, "growth must be one of .* found 'cubic'"),
-        (KeypointObjective, {"distance_weight": -1.0}, "distance_weight must not be negative, found -1.0"),
-        (KeypointObjective, {"even_share": 2.0}, r"even_share must lie in \[0, 1\], found 2.0"),
+        (Distances, {"weight": -1.0}, "weight must not be negative, found -1.0"),
+        (WallHinge, {"margin": -0.1}, "margin must not be negative, found -0.1"),
+        (KeypointObjective, {"repeats": 0}, "repeats must be at least 1, found 0"),
         (DenoiserObjective, {"keypoint_noise": -0.1}, "keypoint_noise must not be negative, found -0.1"),
     ],
 )
 def test_values_out_of_range_are_refused_where_they_are_given(cls, changes, message):
+    needed = (
+        {"encoder": MazeEncoderConfig()} if cls in (KeypointDiffusionConfig, InterpDenoiserConfig) else {}
+    )
     with pytest.raises(ValueError, match=message):
-        cls(**changes)
+        cls(**needed, **changes)

@@ -66,4 +66,4 @@ def test_unknown_names_are_attribute_errors():
 def test_the_version_is_the_installed_one():
     from importlib.metadata import version
 
-    assert anchordiff.__version__ == version("anchordiff") == "0.1.0"
+    assert anchordiff.__version__ == version("anchordiff") == "0.2.0"

@@ -13,20 +13,20 @@ from anchordiff.masks import Ends, Random
 METHODS = ("linear", "hermite")
 
 
-def make(batch, num_anchors, horizon, dim, *, seed=0, dtype=torch.float64):
+def make(batch, num_keypoints, horizon, dim, *, seed=0, dtype=torch.float64):
     generator = torch.Generator().manual_seed(seed)
     anchors = AnchorSet.from_mask(
-        (Ends() + Random(num_anchors - 2)).sample(batch, horizon, generator=generator)
+        (Ends() + Random(num_keypoints - 2)).sample(batch, horizon, generator=generator)
     )
-    return torch.randn(batch, num_anchors, dim, generator=generator, dtype=torch.float64).to(dtype), anchors
+    return torch.randn(batch, num_keypoints, dim, generator=generator, dtype=torch.float64).to(dtype), anchors
 
 
 @st.composite
 def cases(draw):
     horizon = draw(st.integers(2, 60))
-    num_anchors = draw(st.integers(2, horizon))
+    num_keypoints = draw(st.integers(2, horizon))
     batch, dim, seed = draw(st.integers(1, 4)), draw(st.integers(1, 5)), draw(st.integers(0, 2**32))
-    return make(batch, num_anchors, horizon, dim, seed=seed)
+    return make(batch, num_keypoints, horizon, dim, seed=seed)
 
 
 def assert_exact_at_anchors(keypoints, anchors, method):
@@ -91,7 +91,7 @@ def test_hermite_agrees_with_scipy(case):
 @given(cases())
 def test_a_parabola_is_reproduced_by_hermite(case):
     _, anchors = case
-    if anchors.num_anchors < 3:
+    if anchors.num_keypoints < 3:
         return
     time = torch.linspace(0, 1, anchors.horizon, dtype=torch.float64)
     curve = torch.stack([3 * time**2 - time, 5 - 2 * time], dim=1).expand(len(anchors), -1, -1)
@@ -158,17 +158,18 @@ def test_wrong_arguments_are_refused(dtype):
         interpolate(keypoints.to("meta"), anchors)
 
 
-@given(st.integers(2, 30), st.integers(0, 2**32))
-def test_velocities_lead_from_step_to_step(horizon, seed):
-    positions = torch.randn(3, horizon, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+@given(st.integers(2, 30), st.integers(1, 7), st.integers(0, 2**32))
+def test_velocities_lead_from_step_to_step(horizon, count, seed):
+    random = torch.Generator().manual_seed(seed)
+    positions = torch.randn(3, horizon, count, generator=random, dtype=torch.float64)
     states = with_velocity(positions)
-    assert torch.equal(states[..., :2], positions)
-    torch.testing.assert_close((states[:, :-1, :2] + states[:, :-1, 2:]), positions[:, 1:])
-    assert torch.equal(states[:, -1, 2:], states[:, -2, 2:])
+    assert torch.equal(states[..., :count], positions)
+    torch.testing.assert_close((states[:, :-1, :count] + states[:, :-1, count:]), positions[:, 1:])
+    assert torch.equal(states[:, -1, count:], states[:, -2, count:])
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("shape", [(3, 1, 2), (3, 5, 4), (5, 2)])
+@pytest.mark.parametrize("shape", [(3, 1, 2), (3, 1, 7), (5, 2)])
 def test_velocities_need_two_steps_of_positions(shape):
     with pytest.raises(ValueError, match="positions must have the shape"):
         with_velocity(torch.zeros(shape))

@@ -10,20 +10,13 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from anchordiff.conditions import MazeCondition
-from anchordiff.maze import Maze
-from anchordiff.plots import (
-    Case,
-    draw_cases,
-    draw_curves,
-    draw_denoising,
-    draw_plan,
-    draw_rollouts,
-    draw_samples,
-    save_figure,
-)
-from anchordiff.plots._maze import draw_collisions, draw_maze, move_to_world
-from anchordiff.plots._style import CYCLE, LINES
+from anchordiff.domains.maze.condition import MazeCondition
+from anchordiff.domains.maze.maze import Maze
+from anchordiff.domains.maze.plots import Case, draw_cases, draw_denoising, draw_plan, draw_samples
+from anchordiff.domains.maze.plots._maze import draw_collisions, draw_maze, move_to_world
+from anchordiff.domains.pointmaze.plots import draw_rollouts
+from anchordiff.plots import draw_curves, save_figure
+from anchordiff.plots.style import CYCLE, LINES
 
 OKABE_ITO = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
 
@@ -177,7 +170,10 @@ def test_denoising_keeps_the_first_and_the_last_state():
 LOG = [
     {"event": "train", "step": 10, "learning_rate": 1e-3, "loss": 1.0, "error": 0.5, "grad_norm": 2.0, "seconds": 1.0},
     {"event": "train", "step": 20, "learning_rate": 5e-4, "loss": None, "error": 0.4, "seconds": 1.0},
-    {"event": "evaluation", "step": 20, "loss": 0.9, "success": 0.5, "position_error": 0.1, "seconds": 1.0},
+    {
+        "event": "evaluation", "step": 20, "loss": 0.9, "success": 0.5, "coarse_collision_rate": 0.1,
+        "position_error": 0.1, "seconds": 1.0,
+    },
 ]  # fmt: skip
 
 
@@ -187,9 +183,11 @@ def test_curves_show_loss_shares_errors_and_learning_rate():
     assert titles[:4] == [
         "loss and its terms (marks: held out)",
         "held out: shares",
-        "held out: errors in cells",
+        "held out: errors",
         "learning rate",
     ]
+    shares, errors = ([line.get_label() for line in axes.lines] for axes in figure.axes[1:3])
+    assert (shares, errors) == (["success", "coarse collision rate"], ["position error"])
     loss = figure.axes[0].lines[0]
     assert loss.get_xydata().tolist() == [[10.0, 1.0]]
     assert len(draw_curves(LOG[:2]).axes) == 3
@@ -203,6 +201,7 @@ def test_cases_say_so_where_there_is_nothing():
     assert labels(figure) == ["expert", "trajectory", "keypoints", "start", "goal"]
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("draw", "message"),
     [

@@ -7,8 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from anchordiff.cli import _fit, main
+from anchordiff.cli import main
 from anchordiff.training import read_log
+from anchordiff.training import stage as stages
 
 SHARED = shlex.split(
     "--data.rows 9 --data.cols 9 --data.min-l1 4 --data.horizon 16 --model.horizon 16 --train.batch-size 4 "
@@ -19,14 +20,13 @@ SHARED = shlex.split(
 
 
 def train(stage: str, out: Path, *flags: str) -> int:
-    anchors = "--model.num-keypoints" if stage == "keypoints" else "--model.num-anchors"
-    return main(["train", stage, "--out", str(out), *SHARED, anchors, "4", *flags])
+    return main(["train", stage, "--out", str(out), *SHARED, "--model.num-keypoints", "4", *flags])
 
 
 @pytest.mark.parametrize(
     ("stage", "flags", "names"),
     [
-        ("keypoints", [], "coarse_success, diffusion, distance, keypoint_collisions, keypoint_error, loss"),
+        ("keypoints", [], "coarse_collision_rate, coarse_success, diffusion, distance, keypoint_error, loss"),
         ("denoiser", [], "position_error, success"),
         ("denoiser", ["--objective.step-weight", "1"], "steps, success"),
     ],
@@ -34,7 +34,7 @@ def train(stage: str, out: Path, *flags: str) -> int:
 def test_a_name_that_is_not_there_is_refused_before_training(
     stage, flags, names, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(_fit, "fit", lambda *words, **options: pytest.fail("trained"))
+    monkeypatch.setattr(stages, "fit", lambda *words, **options: pytest.fail("trained"))
     best = "success" if stage == "keypoints" else "keypoint_error"
     assert train(stage, tmp_path / "run", *flags, "--run.best", best) == 2
     said = capsys.readouterr().err

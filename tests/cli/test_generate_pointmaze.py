@@ -7,11 +7,12 @@ import sys
 import numpy as np
 import pytest
 
-from anchordiff.cli import generate, main
-from anchordiff.evaluation.maze2d import load_starts, shortest_length
-from anchordiff.kernels.polyline import polyline_length
+from anchordiff.cli import main
+from anchordiff.domains.maze import plots
+from anchordiff.domains.pointmaze.benchmark import load_starts, shortest_length
+from anchordiff.domains.pointmaze.world import POINT_MAZES, find_walls
+from anchordiff.kernels.grid.polyline import polyline_length
 from anchordiff.pipeline import TwoStagePipeline
-from anchordiff.pointmaze import POINT_MAZES, find_walls
 
 QUICK = ["generate", "--num-samples", "3", "--steps", "1", "--device", "cpu"]
 
@@ -53,7 +54,8 @@ def test_a_plan_in_metres_from_a_stored_start_to_the_goal(tmp_path, capsys):
     for row in ("plan keeps 0.15 m off walls  yes", f"{length:.2f} m", "length / shortest"):
         assert row in said
     config = json.loads((tmp_path / "config.json").read_text())
-    assert (config["maze"], config["pipeline"]) == ("medium", "pointmaze")
+    assert (config["domain"], config["pipeline"]) == ("pointmaze", "pointmaze")
+    assert config["request"]["maze"] == "medium"
     for name in ("plan.png", "samples.png"):
         assert (tmp_path / name).stat().st_size > 10_000
 
@@ -95,16 +97,17 @@ def test_a_file_of_the_name_is_told_by_its_path(tmp_path, monkeypatch):
     [
         (
             ["--maze", "hard"],
-            "--maze must be one of umaze, medium, large or the path of a text file, found 'hard', which is neither",
+            "--maze must be the path of a text file, found 'hard', which is none "
+            "(--maze umaze, medium, large: of --domain pointmaze)",
         ),
         (
             ["--maze", "large", "--start", "-6.5", "0"],
-            "--start must lie inside the maze, x in -6 ... 6 and y in -4.5 ... 4.5 metres, found (-6.5, 0)",
+            "--start must lie inside the maze, x in -6 ... 6 and y in -4.5 ... 4.5, found (-6.5, 0)",
         ),
         (["--maze", "large", "--goal", "nan", "0"], "--goal must lie inside the maze"),
         (
             ["--maze", "umaze", "--goal", "-0.5", "0.1"],
-            "--goal must be in a free cell, not in a wall, found (-0.5, 0.1) in metres",
+            "--goal must be in a free cell, not in a wall or on its edge, found (-0.5, 0.1)",
         ),
         (
             ["--maze", "umaze", "--start", "-1", "1", "--goal", "-1", "1"],
@@ -127,9 +130,9 @@ def test_what_cannot_be_planned_is_one_line(flags, said, tmp_path, monkeypatch, 
 def test_steps_reach_the_sampler_and_the_pictures_the_world(tmp_path, monkeypatch):
     drawn, asked = [], []
     for name in ("draw_plan", "draw_samples"):
-        draw = getattr(generate, name)
+        draw = getattr(plots, name)
         monkeypatch.setattr(
-            generate,
+            plots,
             name,
             lambda *words, _draw=draw, **options: drawn.append(options) or _draw(*words, **options),
         )

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from anchordiff.cli import evaluate, main
+from anchordiff.cli._domains import take_domain
+from anchordiff.domains.maze import benchmark
 
 
 def test_a_pipeline_beside_the_reference_rows(tmp_path, capsys):
@@ -34,14 +36,45 @@ def test_a_pipeline_beside_the_reference_rows(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--suite", "maze2d", "--task", "single"], "--maze is needed with --suite maze2d"),
-        (["--suite", "maze2d", "--maze", "large"], "--task is needed with --suite maze2d"),
-        (["--maze", "large"], "--maze must be left out without --suite maze2d, found --suite particle-21"),
+        (
+            ["--suite", "maze2d", "--task", "single"],
+            "--maze {umaze,medium,large} of the benchmark. (required)\n",
+        ),
+        (["--suite=maze2d", "--maze", "large"], "in each episode. (required)\n"),
+        (["--domain", "pointmaze"], "--maze {umaze,medium,large}"),
+        (["--maze", "large"], "--task {single,multi}"),
+        (["--suite", "rooms-21", "--maze", "huge"], "Unrecognized options: --maze, huge"),
+        (["--domain", "maze", "--suite", "maze2d"], "invalid choice 'maze2d'"),
     ],
 )
 def test_maze_and_task_belong_to_maze2d(flags, said, capsys):
     assert main(["evaluate", *flags]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "domain", "rest"),
+    [
+        (["--suite", "maze2d", "--maze", "large"], "pointmaze", ["--maze", "large"]),
+        (["--suite=maze2d", "--maze=large"], "pointmaze", ["--maze=large"]),
+        (["--seed", "3", "--maze", "umaze"], "pointmaze", ["--seed", "3", "--maze", "umaze"]),
+        (["--domain", "pointmaze", "--suite", "maze2d"], "pointmaze", []),
+        (["--domain=vector", "--maze", "large"], "vector", ["--maze", "large"]),
+        (["--maze", "./umaze"], None, ["--maze", "./umaze"]),
+        (["--out", "umaze"], None, ["--out", "umaze"]),
+        ([], None, []),
+    ],
+)
+def test_d4rls_mazes_and_its_suite_name_their_domain(words, domain, rest):
+    assert take_domain(words) == (domain, rest)
+
+
+def test_a_domain_is_named_once():
+    with pytest.raises(ValueError, match="--domain must be given once, found maze, vector"):
+        take_domain(["--domain", "maze", "--domain=vector"])
+    for words in (["--domain"], ["--domain", "--out", "x"]):
+        with pytest.raises(ValueError, match="--domain must be one of maze, pointmaze, vector, found none"):
+            take_domain(words)
 
 
 MAZE2D = ["--suite", "maze2d", "--maze", "umaze", "--task", "single"]
@@ -50,9 +83,9 @@ MAZE2D = ["--suite", "maze2d", "--maze", "umaze", "--task", "single"]
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ([*MAZE2D, "--full-sequence", "runs/full"], "--full-sequence must be left out with --suite maze2d"),
-        ([*MAZE2D, "--timed", "20"], "--timed must be left out with --suite maze2d, found 20"),
-        ([*MAZE2D, "--batch-size", "100"], "--batch-size must be left out with --suite maze2d, found 100"),
+        ([*MAZE2D, "--full-sequence", "runs/full"], "Unrecognized options: --full-sequence, runs/full\n"),
+        ([*MAZE2D, "--timed", "20"], "Unrecognized options: --timed, 20\n"),
+        ([*MAZE2D, "--batch-size", "100"], "Unrecognized options: --batch-size, 100\n"),
         ([*MAZE2D, "--size", "201"], "--size must lie in 1 ... 200 with --suite maze2d, found 201"),
         ([*MAZE2D, "--candidates", "0"], "--candidates must be at least 1, found 0"),
         ([*MAZE2D, "--seed", "-1"], "--seed must not be negative with --suite maze2d, found -1"),
@@ -67,7 +100,7 @@ MAZE2D = ["--suite", "maze2d", "--maze", "umaze", "--task", "single"]
 )
 def test_flags_are_checked_before_any_work(flags, said, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(evaluate, "load_pipeline", lambda *words: pytest.fail("worked"))
+    monkeypatch.setattr(evaluate.TwoStagePipeline, "from_pretrained", lambda *words: pytest.fail("worked"))
     (tmp_path / "file").write_text("mine")
     assert main(["evaluate", *flags]) == 2
     found = capsys.readouterr().err
@@ -81,6 +114,6 @@ def test_a_folder_that_cannot_be_made_costs_no_work(tmp_path, monkeypatch, capsy
         raise PermissionError(f"Permission denied: {self}")
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    monkeypatch.setattr(evaluate, "evaluate", lambda *words, **options: pytest.fail("worked"))
+    monkeypatch.setattr(benchmark, "evaluate", lambda *words, **options: pytest.fail("worked"))
     assert main(["evaluate", "--out", str(tmp_path / "new")]) == 1
     assert "Permission denied" in capsys.readouterr().err

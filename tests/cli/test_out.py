@@ -7,21 +7,16 @@ from pathlib import Path
 import pytest
 
 from anchordiff.cli import main
-from anchordiff.denoiser import InterpDenoiser, InterpDenoiserConfig
 from anchordiff.hub import save_pretrained
-from anchordiff.keypoints import KeypointDiffusion, KeypointDiffusionConfig
-from anchordiff.nn.transformer import TransformerConfig
 from anchordiff.pipeline import TwoStagePipeline
-
-BODY = TransformerConfig(width=16, depth=1, heads=2)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
+def made(tmp_path_factory, tiny_keypoints, tiny_denoiser) -> Path:
     """Two stages, a pipeline of them, and something of a run."""
     folder = tmp_path_factory.mktemp("made")
-    save_pretrained(KeypointDiffusion(KeypointDiffusionConfig(transformer=BODY)), folder / "k")
-    save_pretrained(InterpDenoiser(InterpDenoiserConfig(transformer=BODY)), folder / "d")
+    save_pretrained(tiny_keypoints(), folder / "k")
+    save_pretrained(tiny_denoiser(), folder / "d")
     words = ["bundle", "--keypoints", folder / "k", "--denoiser", folder / "d", "--out", folder / "pipe"]
     assert main([str(word) for word in words]) == 0
     (folder / "run" / "training" / "checkpoints").mkdir(parents=True)

@@ -23,8 +23,18 @@ BOOTSTRAP = shlex.split("--bootstrap.start 1 --bootstrap.end 1 --bootstrap.cap 1
 
 
 def train(stage: str, out: Path, *flags: str, steps: int = 3) -> int:
-    anchors = "--model.num-keypoints" if stage == "keypoints" else "--model.num-anchors"
-    words = ["train", stage, "--out", str(out), *SHARED, anchors, "4", "--train.steps", str(steps), *flags]
+    words = [
+        "train",
+        stage,
+        "--out",
+        str(out),
+        *SHARED,
+        "--model.num-keypoints",
+        "4",
+        "--train.steps",
+        str(steps),
+        *flags,
+    ]
     return main(words)
 
 
@@ -53,9 +63,9 @@ def test_init_starts_from_the_weights_of_a_folder(stage, tmp_path, kept, capsys)
 
 
 def test_init_refuses_another_model(stage, tmp_path, capsys):
-    assert train("keypoints", tmp_path / "wide", "--init", str(stage), "--model.scale", "3") == 2
+    assert train("keypoints", tmp_path / "wide", "--init", str(stage), "--model.states.scale", "3") == 2
     assert "--init" in (said := capsys.readouterr().err)
-    assert "scale=3.0 (saved: 2.0)" in said
+    assert "states.scale=3.0 (saved: 2.0)" in said
     assert train("denoiser", tmp_path / "other", "--init", str(stage)) == 2
     assert "InterpDenoiser" in capsys.readouterr().err
     assert train("keypoints", tmp_path / "none", "--init", str(tmp_path / "nothing")) == 1
@@ -103,7 +113,7 @@ def test_an_encoder_is_taken_over_and_kept(stage, tmp_path, capsys):
     flags = " ".join(SHARED)
     for name in ("map-channels 4", "convolution-blocks 1", "cell-channels 8", "attention-channels 8"):
         flags = flags.replace(f"--model.encoder.{name} ", "")
-    words = ["train", "denoiser", *shlex.split(flags), "--model.num-anchors", "4", "--train.steps", "3"]
+    words = ["train", "denoiser", *shlex.split(flags), "--model.num-keypoints", "4", "--train.steps", "3"]
     source = shutil.copytree(stage, tmp_path / "source")
     words += ["--train.learning-rate", "1e-2", "--encoder"]
     whole, parted = tmp_path / "whole", tmp_path / "parted"
@@ -127,7 +137,7 @@ def test_an_encoder_is_taken_over_and_kept(stage, tmp_path, capsys):
     bundle = ["bundle", "--keypoints", str(stage), "--denoiser", str(whole), "--out", str(tmp_path / "pipe")]
     assert main(bundle) == 0
     pipeline = TwoStagePipeline.from_pretrained(tmp_path / "pipe")
-    assert pipeline.denoiser.encoder is pipeline.keypoints.encoder
+    assert pipeline.config.shared_encoder
 
 
 def test_a_run_whose_config_holds_no_encoder_is_corrupt(stage, tmp_path, capsys):

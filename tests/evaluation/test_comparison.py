@@ -1,164 +1,172 @@
-import json
+"""Methods on the same samples: what is measured, batched and timed, whatever the samples are."""
+
 from dataclasses import dataclass
 
 import pytest
 import torch
+from torch import Tensor
 
-from anchordiff.denoiser import InterpDenoiser, InterpDenoiserConfig
-from anchordiff.evaluation import SUITES, Attempt, Evaluation, evaluate, is_success, run_methods
-from anchordiff.evaluation.methods import BestOf, Coarse, FullSequence, OneSample, StraightLine
-from anchordiff.keypoints import KeypointDiffusion, KeypointDiffusionConfig
-from anchordiff.nn.maze_encoder import MazeEncoderConfig
-from anchordiff.nn.transformer import TransformerConfig
+from anchordiff.conditions import Condition
+from anchordiff.data import TrajectoryBatch
+from anchordiff.evaluation import Attempt, Column, Evaluation, MethodResult, run_methods
+from anchordiff.evaluation.methods import FullSequence, Several
+from anchordiff.judge import FunctionJudge
 from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
 from anchordiff.samplers import FlowSampler
 
-SUITE = SUITES["particle-21"]
-BODY = TransformerConfig(width=16, depth=1, heads=2)
-ENCODER = MazeEncoderConfig(map_channels=4, convolution_blocks=1, cell_channels=8, attention_channels=0)
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Goal(Condition):
+    value: Tensor
+
+    def check(self) -> None:
+        """Every number will do."""
 
 
-def stage_1(keypoints: int) -> KeypointDiffusion:
-    config = KeypointDiffusionConfig(horizon=16, num_keypoints=keypoints, transformer=BODY, encoder=ENCODER)
-    return KeypointDiffusion(config)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ways(TrajectoryBatch):
+    """Trajectories of one number that end at their goals."""
 
 
-@pytest.fixture(scope="module")
-def pipeline() -> TwoStagePipeline:
-    torch.manual_seed(0)
-    denoiser = InterpDenoiser(
-        InterpDenoiserConfig(horizon=16, num_anchors=4, num_levels=2, transformer=BODY, encoder=ENCODER)
-    )
-    config = PipelineConfig(horizon=16, num_anchors=4, steps=2)
-    return TwoStagePipeline(stage_1(4), denoiser, config)
-
-
-@pytest.fixture(scope="module")
-def evaluation(pipeline: TwoStagePipeline) -> Evaluation:
-    return evaluate(pipeline, SUITE, size=7, candidates=3, full_sequence=stage_1(16), batch_size=4, timed=2)
+def load(indices: range) -> Ways:
+    goals = torch.tensor(indices, dtype=torch.float32)
+    return Ways(condition=Goal(value=goals), trajectory=(goals[:, None] * torch.linspace(0, 1, 5))[..., None])
 
 
 @dataclass(frozen=True)
-class Expert:
-    """Knows the answer, except in every `fails`-th maze, where it stands still."""
+class Noisy:
+    """The data's way with noise of some size."""
 
-    fails: int = 0
-    name: str = "expert"
+    size: float = 0.0
+    name: str = "noisy"
 
     def __call__(self, batch, generator):
-        trajectory = batch.trajectory.clone()
-        if self.fails:
-            trajectory[:: self.fails] = trajectory[:: self.fails, :1]
-        return Attempt(trajectory=trajectory)
+        noise = self.size * torch.randn(batch.trajectory.shape, generator=generator)
+        return Attempt(trajectory=batch.trajectory + noise)
 
 
-def test_all_methods_run_on_the_same_mazes(evaluation):
-    assert [result.name for result in evaluation.results] == [
-        "straight line",
-        "coarse (stage 1 + interpolation)",
-        "pipeline, one sample",
-        "plan, 3 candidates",
-        "true keypoints + stage 2",
-        "full-sequence diffusion, 2 steps",
-        "full-sequence diffusion, 16 steps",
-    ]
-    condition = SUITE.load(range(7), horizon=16).condition
-    for result in evaluation.results:
-        trajectory = result.attempt.trajectory
-        assert trajectory.shape == (7, 16, 2)
-        assert torch.equal(result.success, is_success(condition, trajectory))
-        assert torch.allclose(trajectory[:, 0], condition.start, atol=1e-4)
-        assert torch.allclose(trajectory[:, -1], condition.goal, atol=1e-4)
+def measure(attempt: Attempt, batch: Ways) -> dict[str, Tensor]:
+    miss = (attempt.trajectory[:, -1, 0] - batch.condition.value).abs()
+    return {"success": miss < 0.5, "miss": miss, "height": attempt.trajectory[:, -1, 0]}
 
 
-def test_stage_2_is_compared_on_the_same_keypoints(evaluation):
-    coarse, fine = evaluation[Coarse.name], evaluation[OneSample.name]
-    assert torch.equal(coarse.attempt.keypoints, fine.attempt.keypoints)
-    assert torch.equal(coarse.attempt.trajectory, fine.attempt.coarse)
-    gain = 100 * (fine.success.float().mean() - coarse.success.float().mean())
-    assert evaluation.gain == pytest.approx(float(gain))
+COLUMNS = (
+    Column(measure="success", statistic="share", key="success", heading="success", form="{:.1f} %", factor=100.0),
+    Column(measure="miss", statistic="mean", key="miss", heading="miss"),
+    Column(measure="height", statistic="90th", key="height_90th"),
+    Column(measure="height", statistic="median", key="height", heading="height", of_successes=True),
+    Column(measure="warmth", statistic="mean", key="warmth", heading="warmth"),
+)  # fmt: skip
 
 
-def test_true_keypoints_are_the_experts(evaluation):
-    expert = SUITE.load(range(7), horizon=16).trajectory
-    assert torch.equal(evaluation["true keypoints + stage 2"].attempt.keypoints, expert[:, ::5])
+def run(*methods, size: int = 11, **options) -> Evaluation:
+    settings = {"suite": "ways", "size": size, "measure": measure, "columns": COLUMNS, "timed": 0}
+    return run_methods(methods, load, **settings | options)
 
 
-def test_figures_do_not_depend_on_the_batch_size(pipeline, evaluation):
-    again = evaluate(pipeline, SUITE, size=7, candidates=3, batch_size=7, timed=0)
-    for result in again.results:
-        first = evaluation[result.name]
-        torch.testing.assert_close(result.attempt.trajectory, first.attempt.trajectory, atol=1e-3, rtol=1e-3)
-        assert result.seconds_alone is None
+def test_each_sample_is_measured_once_whatever_the_batches():
+    whole, parts = (run(Noisy(), batch_size=size).results[0] for size in (100, 3))
+    for result in (whole, parts):
+        assert result["height"].tolist() == list(range(11))
+        assert result.attempt.trajectory.shape == (11, 5, 1)
+    with pytest.raises(KeyError, match="warmth"):
+        whole["warmth"]
 
 
-def test_times_are_taken_where_they_mean_something(evaluation):
-    coarse = evaluation[Coarse.name]
-    assert coarse.seconds_alone is None
-    assert coarse.seconds_batched is None
-    assert evaluation[OneSample.name].seconds_alone > 0
-    assert evaluation[OneSample.name].seconds_batched > 0
+def test_all_methods_get_the_same_noise_and_a_seed_of_its_own_another():
+    first, second = run(Noisy(1.0, name="a"), Noisy(2.0, name="b")).results
+    torch.testing.assert_close(
+        2 * (first.attempt.trajectory - load(range(11)).trajectory),
+        second.attempt.trajectory - load(range(11)).trajectory,
+        atol=1e-5, rtol=1e-5,
+    )  # fmt: skip
+    other = run(Noisy(1.0), seed=1).results[0]
+    assert not torch.equal(other.attempt.trajectory, first.attempt.trajectory)
 
 
-def test_diversity_is_that_of_the_candidates(evaluation):
-    with_candidates = [result.name for result in evaluation.results if result.diversity is not None]
-    assert with_candidates == ["plan, 3 candidates"]
-
-
-def test_json_holds_all_and_the_table_one_row_a_method(evaluation):
-    data = json.loads(json.dumps(evaluation.to_json(), allow_nan=False))
-    assert data["mazes"] == 7
-    assert data["settings"]["pipeline"]["horizon"] == 16
-    assert set(data["settings"]["parameters"]) == {"keypoints", "denoiser", "full_sequence"}
-    assert list(data["methods"]) == [result.name for result in evaluation.results]
-    line = data["methods"]["straight line"]
-    assert len(line["failures"]) == round(7 * (1 - line["success"]))
-    low, high = line["success_interval_95"]
-    assert low <= line["success"] <= high
-    rows = evaluation.table().splitlines()
-    assert len(rows) == 2 + len(evaluation.results)
-    assert len({len(row) for row in rows}) == 1
-
-
-def test_an_expert_scores_full_marks():
-    result = run_methods([Expert()], SUITE, size=10, horizon=32, timed=0).results[0]
-    summary = result.summary()
-    assert summary["success"] == 1.0
-    assert summary["failures"] == []
-    assert summary["length_ratio_median"] == 1.0
-    assert summary["collision_rate"] == 0.0
-
-
-def test_lengths_are_taken_of_successes_alone():
-    summary = run_methods([Expert(fails=2)], SUITE, size=10, timed=0).results[0].summary()
-    assert summary["success"] == 0.5
-    assert summary["failures"] == [0, 2, 4, 6, 8]
-    assert summary["length_ratio_median"] == 1.0
-    hopeless = run_methods([Expert(fails=1)], SUITE, size=3, timed=0)
-    assert hopeless.results[0].summary()["length_ratio_median"] is None
-    assert hopeless.table().count(" - ") >= 2
-
-
-def test_failures_come_once_worst_first_and_plans_before_single_samples(evaluation):
-    found = evaluation.failures(count=5)
-    mazes = [maze for _, maze in found]
-    assert len(mazes) == len(set(mazes)) <= 5
-    order = [result.name for result, _ in found]
-    assert order == sorted(order, key=["plan, 3 candidates", OneSample.name].index)
-    rates = [float(result.collision_rate[maze]) for result, maze in found if result.name == order[0]]
-    assert rates == sorted(rates, reverse=True)
-
-
-def test_bad_numbers_are_refused(pipeline):
-    with pytest.raises(ValueError, match="size must lie in 1"):
-        run_methods([StraightLine(horizon=8)], SUITE, size=1001)
-    with pytest.raises(ValueError, match="batch_size"):
-        run_methods([StraightLine(horizon=8)], SUITE, batch_size=0)
-    with pytest.raises(ValueError, match="anchor at each of its 16 steps, found 4"):
-        FullSequence(model=stage_1(4), sampler=FlowSampler(2))
+def test_times_are_taken_where_they_are_asked_for():
+    result = run(Noisy(), timed=3).results[0]
+    assert result.seconds_alone > 0
+    assert result.seconds_batched > 0
+    assert run(Noisy(), timed=0).results[0].seconds_alone is None
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_a_number_of_candidates_is_refused_before_any_method_runs(pipeline: TwoStagePipeline):
-    with pytest.raises(ValueError, match="candidates must be an integer of at least 1, found 0"):
-        BestOf(pipeline=pipeline, candidates=0)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": 0}, "size must be an integer of at least 1, found 0"),
+        ({"batch_size": 0}, "batch_size must be an integer of at least 1, found 0"),
+        ({"timed": -1}, "timed must be an integer of at least 0, found -1"),
+    ],
+)
+def test_bad_numbers_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        run(Noisy(), **options)
+
+
+def test_figures_are_those_of_the_measures():
+    values = {"success": torch.tensor([True, False, True, True]), "miss": torch.tensor([0.0, 9.0, 0.5, 0.1])}
+    values["height"] = torch.tensor([1.0, 100.0, 2.0, 4.0])
+    attempt = Attempt(trajectory=torch.zeros(4, 5, 1))
+    summary = MethodResult(name="m", attempt=attempt, values=values).summary(COLUMNS)
+    assert summary["success"] == 0.75
+    low, high = summary["success_interval_95"]
+    assert 0.2 < low < 0.75 < high < 1.0
+    assert summary["miss"] == pytest.approx(2.4)
+    assert summary["height"] == 2.0  # the median of what went well
+    assert summary["height_90th"] == pytest.approx(71.2)
+    assert summary["warmth"] is None
+    assert summary["failures"] == [1]
+    assert summary["seconds_alone"] is None
+
+
+def test_a_table_has_a_row_a_method_and_a_dash_where_there_is_nothing():
+    lines = run(Noisy(0.0, name="exact"), Noisy(100.0, name="wild")).table().splitlines()
+    assert [cell.strip() for cell in lines[0].strip("|").split("|")] == [
+        "method", "success", "95 % interval", "miss", "height", "warmth", "ms alone", "ms in a batch",
+    ]  # fmt: skip
+    exact = [cell.strip() for cell in lines[2].strip("|").split("|")]
+    assert exact[:2] == ["exact", "100.0 %"]
+    assert exact[3:7] == ["0.000", "5.000", "-", "-"]
+    assert len({len(line) for line in lines}) == 1
+    assert len(lines) == 4
+
+
+def test_the_gain_of_stage_2_needs_both_methods_and_success():
+    with pytest.raises(KeyError):
+        run(Noisy()).gain  # noqa: B018
+
+
+@pytest.fixture
+def batch(mazes):
+    condition = mazes(2)
+    way = torch.lerp(condition.start[:, None], condition.goal[:, None], torch.linspace(0, 1, 16)[:, None])
+    return Ways(condition=condition, trajectory=way)
+
+
+def test_several_samples_are_those_of_the_pipeline(tiny_keypoints, tiny_denoiser, batch):
+    pipe = TwoStagePipeline(
+        tiny_keypoints(), tiny_denoiser(), PipelineConfig(horizon=16, num_keypoints=4, steps=2)
+    )
+    method = Several(pipeline=pipe, candidates=3)
+    attempt = method(batch, torch.Generator().manual_seed(0))
+    made = pipe.generate(batch.condition, num_samples=3, generator=torch.Generator().manual_seed(0))
+    assert method.name == "pipeline, 3 samples"
+    assert torch.equal(attempt.candidates.flatten(0, 1), made.trajectory)
+    assert torch.equal(attempt.trajectory, attempt.candidates[:, 0])
+
+
+def test_full_sequences_may_be_chosen_among(tiny_keypoints, batch):
+    model, generators = tiny_keypoints(num_keypoints=16), [torch.Generator().manual_seed(0) for _ in range(3)]
+    judge = FunctionJudge(lambda ways, _: (ways[:, 0, 0] < 99, ways[..., 1].amax(dim=1)))
+    sampler = FlowSampler(2)
+    first = FullSequence(model=model, sampler=sampler, candidates=4)(batch, generators[0])
+    lowest = FullSequence(model=model, sampler=sampler, candidates=4, judge=judge)(batch, generators[1])
+    assert torch.equal(first.candidates, lowest.candidates)
+    assert torch.equal(first.trajectory, first.candidates[:, 0])
+    heights = lowest.candidates[..., 1].amax(dim=2)
+    assert torch.equal(lowest.trajectory[..., 1].amax(dim=1), heights.amin(dim=1))
+    alone = FullSequence(model=model, sampler=sampler)
+    assert alone(batch, generators[2]).candidates is None
+    assert alone.name == "full-sequence diffusion, 2 steps"

@@ -10,8 +10,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from anchordiff import InterpDenoiser, InterpDenoiserConfig, KeypointDiffusion, KeypointDiffusionConfig
-from anchordiff import MazeEncoderConfig, TransformerConfig, TwoStagePipeline
+from anchordiff import (
+    InterpDenoiser,
+    InterpDenoiserConfig,
+    KeypointDiffusion,
+    KeypointDiffusionConfig,
+    MazeEncoderConfig,
+    TransformerConfig,
+    TwoStagePipeline,
+)
 from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset
 
 HERE = Path(__file__).parent
@@ -25,19 +32,37 @@ def tiny_pipelines() -> dict[str, TwoStagePipeline]:
         first = MazeEncoderConfig(
             map_channels=4, convolution_blocks=1, cell_channels=8, attention_channels=8, attention_heads=2
         )
-        second = first if shared else MazeEncoderConfig(
-            map_channels=4, convolution_blocks=0, cell_channels=8, attention_channels=0, value_iteration=False
+        second = (
+            first
+            if shared
+            else MazeEncoderConfig(
+                map_channels=4,
+                convolution_blocks=0,
+                cell_channels=8,
+                attention_channels=0,
+                value_iteration=False,
+            )
         )
         keypoints = KeypointDiffusion(
             KeypointDiffusionConfig(
-                horizon=32, num_keypoints=6, dim=dim, prediction=prediction, scale=1.5,
-                transformer=TransformerConfig(width=16, depth=2, heads=2, expansion=2), encoder=first,
+                horizon=32,
+                num_keypoints=6,
+                dim=dim,
+                prediction=prediction,
+                scale=1.5,
+                transformer=TransformerConfig(width=16, depth=2, heads=2, expansion=2),
+                encoder=first,
             )
         )
         denoiser = InterpDenoiser(
             InterpDenoiserConfig(
-                horizon=32, num_anchors=6, dim=dim, scale=2.5,
-                transformer=TransformerConfig(width=16, depth=2, heads=2, expansion=2, cross_attention=shared),
+                horizon=32,
+                num_anchors=6,
+                dim=dim,
+                scale=2.5,
+                transformer=TransformerConfig(
+                    width=16, depth=2, heads=2, expansion=2, cross_attention=shared
+                ),
                 encoder=second,
             )
         )
@@ -60,7 +85,13 @@ def plans(pipeline: TwoStagePipeline, number: int) -> dict[str, np.ndarray]:
         "batch": {"num_samples": 12},
         "alone": {"num_samples": 1},
         "uneven": {"num_samples": 1, "anchors": 5, "horizon": 40, "level": 2, "steps": 3},
-        "walk": {"num_samples": 1, "walk": True, "sampler": "ddpm", "clamp": "all_anchors", "clamp_dims": "all"},
+        "walk": {
+            "num_samples": 1,
+            "walk": True,
+            "sampler": "ddpm",
+            "clamp": "all_anchors",
+            "clamp_dims": "all",
+        },
         "loose": {"num_samples": 1, "clamp": "none"},
     }.items():
         condition = batch.condition if name == "batch" else batch.condition[number : number + 1]
@@ -81,8 +112,7 @@ def main() -> None:
         pipeline.save_pretrained(HERE / f"saved-by-0.1.0-{name}")
         pipelines[f"saved-by-0.1.0-{name}"] = pipeline
     for number, (name, pipeline) in enumerate(pipelines.items()):
-        found = {key: value.astype(np.float32) if value.dtype != bool else value for key, value in plans(pipeline, number % 3).items()}
-        np.savez_compressed(HERE / f"{name}.npz", **found)
+        np.savez_compressed(HERE / f"{name}.npz", **plans(pipeline, number % 3))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from anchordiff import TwoStagePipeline
-from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset
+from anchordiff.domains.maze import ParticleMazeConfig, ParticleMazeDataset
 
 HERE = Path(__file__).parent
 SAVED = ["saved-by-0.1.0-positions", "saved-by-0.1.0-velocities"]
@@ -22,7 +22,11 @@ TOLERANCE = 1e-4  # cells
 
 
 def mazes():
-    return ParticleMazeDataset(ParticleMazeConfig(split="held_out", seed=11, horizon=64)).batch(range(3)).condition
+    return (
+        ParticleMazeDataset(ParticleMazeConfig(split="held_out", seed=11, horizon=64))
+        .batch(range(3))
+        .condition
+    )
 
 
 @pytest.fixture(scope="module", params=[(0, "particle-maze"), (1, "pointmaze"), (2, SAVED[0]), (0, SAVED[1])],

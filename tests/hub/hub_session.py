@@ -30,16 +30,17 @@ def main(home):
     print(json.dumps(seen))  # noqa: T201
 
 
-def build(num_anchors):
-    from anchordiff.denoiser import InterpDenoiser, InterpDenoiserConfig
-    from anchordiff.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+def build(num_keypoints):
+    from anchordiff.domains.maze.encoder import MazeEncoderConfig
     from anchordiff.nn.transformer import TransformerConfig
     from anchordiff.pipeline import TwoStagePipeline
+    from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
+    from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
 
-    tiny = TransformerConfig(width=32, depth=1)
+    tiny = {"transformer": TransformerConfig(width=32, depth=1), "encoder": MazeEncoderConfig()}
     return TwoStagePipeline(
-        KeypointDiffusion(KeypointDiffusionConfig(num_keypoints=num_anchors, transformer=tiny)),
-        InterpDenoiser(InterpDenoiserConfig(transformer=tiny)),
+        KeypointDiffusion(KeypointDiffusionConfig(num_keypoints=num_keypoints, **tiny)),
+        InterpDenoiser(InterpDenoiserConfig(**tiny)),
     )
 
 
@@ -85,9 +86,9 @@ def online(hub, home):
     seen["resolutions"] = len(asked)
     resolved = {part.split("/")[4] for part in hub.requests if "/resolve/" in part}
     seen["one_commit"] = resolved == {second}
-    seen["latest"] = [loaded.config.num_anchors, same(loaded, new)]
-    seen["by_commit"] = load(revision=first).config.num_anchors
-    seen["by_branch"] = load(revision="trial").config.num_anchors
+    seen["latest"] = [loaded.config.num_keypoints, same(loaded, new)]
+    seen["by_commit"] = load(revision=first).config.num_keypoints
+    seen["by_branch"] = load(revision="trial").config.num_keypoints
     seen["no_revision"] = refusal(revision="missing")
     seen["no_repository"] = refusal(source="lab/nothing")
     seen["no_token"] = refusal(source="lab/stage", token=False)
@@ -109,9 +110,9 @@ def refusal_to_push(pipe):
 
 def offline(home):
     return {
-        "offline": load(local_files_only=True).config.num_anchors,
-        "offline_branch": load(revision="trial", local_files_only=True).config.num_anchors,
-        "unreachable": load().config.num_anchors,
+        "offline": load(local_files_only=True).config.num_keypoints,
+        "offline_branch": load(revision="trial", local_files_only=True).config.num_keypoints,
+        "unreachable": load().config.num_keypoints,
     }
 
 

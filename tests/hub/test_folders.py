@@ -10,10 +10,10 @@ from torch import nn
 
 import anchordiff
 from anchordiff.errors import CorruptFileError
-from anchordiff.hub import from_pretrained, register, save_pretrained
+from anchordiff.hub import from_pretrained, register, registry, save_pretrained
 from anchordiff.hub.registry import find_class
-from anchordiff.keypoints import KeypointDiffusion
 from anchordiff.pipeline import TwoStagePipeline
+from anchordiff.stages.keypoints import KeypointDiffusion
 
 
 def assert_same_weights(a, b, **tolerance):
@@ -116,6 +116,9 @@ def test_what_cannot_be_loaded_again_is_not_saved(keypoints, tmp_path, unchecked
         (lambda d: d.update(schedule="sine"), r"config.schedule must be one of 'linear_beta', 'cosine'"),
         (lambda d: d.update(_class_name="Diffuser"), r"_class_name: class name must be .*found 'Diffuser'"),
         (lambda d: d.pop("_class_name"), r"_class_name.*found 'None'"),
+        (lambda d: d["states"].update(scales=3), r"config.states.scales is not a field of StateSpace"),
+        (lambda d: d["encoder"].update(domain="kitchen"), r"domain must be one of .*maze.*found 'kitchen'"),
+        (lambda d: d["encoder"].update(cells=3), r"config.encoder.cells is not a field of MazeEncoderConfig"),
         (lambda d: d["transformer"].update(width=64), r"must have the shape .* found"),
         (
             lambda d: d["transformer"].update(depth=2),
@@ -164,6 +167,33 @@ def test_weights_that_do_not_fit(keypoints, tmp_path, change, message):
         from_pretrained(tmp_path)
 
 
+def test_weights_that_an_upgrade_cannot_read_are_named(pipe, tmp_path):
+    save_pretrained(pipe.denoiser, tmp_path)
+    edit_weights(
+        tmp_path / "model.safetensors",
+        lambda w: w.update({"context.network.0.weight": torch.zeros(3)}),
+    )
+    with pytest.raises(
+        CorruptFileError, match=r"context.network.0.weight must have the shape .* found \(3,\)"
+    ):
+        from_pretrained(tmp_path)
+
+
+def test_a_shared_encoder_is_shared_again(pipe, tiny_denoiser, tmp_path):
+    config = pipe.keypoints.config
+    denoiser = tiny_denoiser(
+        horizon=64, states=config.states, encoder=config.encoder, transformer=config.transformer
+    )
+    denoiser.encoder.load_state_dict(pipe.keypoints.encoder.state_dict())
+    alike = TwoStagePipeline(pipe.keypoints, denoiser)
+    assert not TwoStagePipeline.from_pretrained(alike.save_pretrained(tmp_path / "a")).config.shared_encoder
+    denoiser.encoder = pipe.keypoints.encoder
+    one = TwoStagePipeline(pipe.keypoints, denoiser)
+    loaded = TwoStagePipeline.from_pretrained(one.save_pretrained(tmp_path / "b"))
+    assert loaded.config == one.config
+    assert loaded.config.shared_encoder
+
+
 def test_broken_files_are_named(pipe, tmp_path):
     pipe.save_pretrained(tmp_path)
     weights = tmp_path / "denoiser" / "model.safetensors"
@@ -195,7 +225,7 @@ def test_broken_files_are_named(pipe, tmp_path):
         (lambda d: d.update(config=3), "config must be an object, found 3"),
         (lambda d: d.update(config=None), "config must be an object, found None"),
         (lambda d: d["config"].update(sampler="ode"), "config.sampler must be one of"),
-        (lambda d: d["config"].update(num_anchors=100), "num_anchors must be at most horizon"),
+        (lambda d: d["config"].update(num_keypoints=100), "num_keypoints must be at most horizon"),
         (lambda d: d.update(_class_name="KeypointDiffusion"), "KeypointDiffusion is not a pipeline"),
         (lambda d: d.update(more=1), "more is not a key of model_index.json"),
     ],
@@ -259,10 +289,18 @@ def test_a_class_of_ones_own(tmp_path):
     assert find_class("Layers") is Layers
 
 
-def test_names_cannot_be_taken_over(unchecked):
+def test_names_cannot_be_taken_over(unchecked, monkeypatch):
     impostor = type("KeypointDiffusion", (Layers,), {})
     with pytest.raises(ValueError, match="'KeypointDiffusion', which is taken"):
         register(impostor)
+    # Nor may the name of a class whose module is not imported yet.
+    monkeypatch.setattr(registry, "_REGISTERED", {})
+    with pytest.raises(ValueError, match="'KeypointDiffusion', which is taken"):
+        register(impostor)
+    monkeypatch.undo()
+    register(type("Impostor", (Layers,), {}))
+    with pytest.raises(ValueError, match="'Impostor', which is taken"):
+        register(type("Impostor", (Layers,), {"__module__": "elsewhere"}))
     with pytest.raises(ValueError, match="registered KeypointDiffusion, found another class"):
         save_pretrained(impostor(LayersConfig()), "unused")
     with pytest.raises(ValueError, match="Linear must take a parameter config"):

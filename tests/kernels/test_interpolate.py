@@ -17,19 +17,19 @@ def naive(keypoints, anchors, horizon):
     return out
 
 
-def random_anchors(rng, batch, num_anchors, horizon):
-    inner = [np.sort(rng.choice(horizon - 2, num_anchors - 2, replace=False)) + 1 for _ in range(batch)]
+def random_anchors(rng, batch, num_keypoints, horizon):
+    inner = [np.sort(rng.choice(horizon - 2, num_keypoints - 2, replace=False)) + 1 for _ in range(batch)]
     return np.array([[0, *row, horizon - 1] for row in inner])
 
 
 @st.composite
 def cases(draw, *, dtypes=(np.float32, np.float64)):
     horizon = draw(st.integers(2, 70))
-    num_anchors = draw(st.integers(2, horizon))
+    num_keypoints = draw(st.integers(2, horizon))
     batch, dim = draw(st.integers(1, 5)), draw(st.integers(1, 6))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    keypoints = rng.normal(size=(batch, num_anchors, dim)).astype(draw(st.sampled_from(dtypes)))
-    return keypoints, random_anchors(rng, batch, num_anchors, horizon), horizon
+    keypoints = rng.normal(size=(batch, num_keypoints, dim)).astype(draw(st.sampled_from(dtypes)))
+    return keypoints, random_anchors(rng, batch, num_keypoints, horizon), horizon
 
 
 @given(cases())

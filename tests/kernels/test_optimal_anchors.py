@@ -75,7 +75,7 @@ def test_impossible_counts_are_refused():
         optimal_anchors(trajectory, 1)
     with pytest.raises(ValueError, match="found 7"):
         optimal_anchors(trajectory, 7)
-    with pytest.raises(ValueError, match="num_anchors must be at least 1"):
+    with pytest.raises(ValueError, match="num_keypoints must be at least 1"):
         optimal_anchors(trajectory, 0)
     with pytest.raises(ValueError, match="three axes"):
         optimal_anchors(trajectory[0], 2)

@@ -56,7 +56,7 @@ def test_jitter_keeps_count_order_and_ends(horizon, amount, data):
     base = Even(data.draw(st.integers(2, horizon)))
     before = AnchorSet.from_mask(base.sample(5, horizon))
     after = AnchorSet.from_mask(Jittered(base, amount).sample(5, horizon, generator=generator))
-    assert after.num_anchors == before.num_anchors
+    assert after.num_keypoints == before.num_keypoints
     assert ((after.index - before.index).abs() <= amount).all()
 
 
@@ -76,10 +76,10 @@ def test_max_gap_keeps_its_promise(horizon, seed):
     count, gap = 6, -(-(horizon - 1) // 5) + 1
     mask = MaxGap(count, gap=gap).sample(10, horizon, generator=generator)
     anchors = AnchorSet.from_mask(mask)
-    assert anchors.num_anchors == count
+    assert anchors.num_keypoints == count
     assert anchors.gaps.max() <= gap
     both = AnchorSet.from_mask((Ends() + MaxGap(count - 2, gap=gap)).sample(10, horizon, generator=generator))
-    assert both.num_anchors == count
+    assert both.num_keypoints == count
     assert both.gaps.max() <= gap
 
 

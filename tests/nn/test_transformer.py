@@ -1,33 +1,59 @@
 """The refinement transformer: where it starts, what it may move, what it may see."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import pytest
 import torch
+from torch import Tensor
 
-from anchordiff.nn.frame import LineFrame
-from anchordiff.nn.maze_encoder import MazeEncoding
+from anchordiff.domains.maze.encoder import MazeEncoderConfig, MazeScene
+from anchordiff.nn.frame import Frame
+from anchordiff.nn.scene import EncoderConfig, Scene
 from anchordiff.nn.transformer import RefinementTransformer, TransformerConfig
+from anchordiff.states import StateSpace
 
 CONFIG = TransformerConfig(width=16, depth=3, heads=2)
 BATCH, TOKENS, CHANNELS = 2, 6, 3
 
 
+@dataclass(frozen=True, kw_only=True)
+class PlainConfig(EncoderConfig):
+    """Sizes of a `Plain` scene."""
+
+    look_size: int = 3  # type: ignore[misc]
+    attention: tuple[int, int] = (4, 2)  # type: ignore[misc]
+    scalar_size: int = 1  # type: ignore[misc]
+
+    def build(self, states):
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plain(Scene):
+    """A scene whose local features are waves of the states, told in torch alone."""
+
+    waves: Tensor
+
+    def frame(self, times, *, horizon):
+        raise NotImplementedError
+
+    def look(self, states):
+        copies = self.copies_in(len(states), "states")
+        return (states @ self.waves.repeat_interleave(copies, dim=0)).sin()
+
+
+def plain(conditions: int = 1, *, dim: int = 2, places: int = 9, cross_attention: bool = True) -> Plain:
+    random = torch.Generator().manual_seed(1)
+    heads, width = (2, 2) if cross_attention else (0, 0)
+    keys, values = torch.randn(2, conditions, heads, places, width, generator=random)
+    waves = torch.randn(conditions, dim, 3, generator=random)
+    return Plain(keys=keys, values=values, scalars=torch.zeros(conditions, 1), waves=waves)
+
+
 def build(config: TransformerConfig = CONFIG) -> RefinementTransformer:
     torch.manual_seed(0)
-    return RefinementTransformer(config, token_size=5, lookup_size=CHANNELS + 10, attention=(4, 2), dim=2)
-
-
-def encoding() -> MazeEncoding:
-    random = torch.Generator().manual_seed(1)
-    keys, values = torch.randn(2, 1, 2, 9, 2, generator=random)
-    cells = torch.randn(1, 9, CHANNELS, generator=random)
-    ends = torch.zeros(1, 2)
-    return MazeEncoding(
-        cells=cells, keys=keys, values=values, distances=torch.zeros(1, 0, 3, 3), start=ends,
-        goal=ends, rows=3, cols=3,
-    )  # fmt: skip
+    return RefinementTransformer(config, PlainConfig(), token_size=5, dim=2)
 
 
 def inputs() -> dict[str, torch.Tensor]:
@@ -42,7 +68,9 @@ def inputs() -> dict[str, torch.Tensor]:
 
 def run(transformer: RefinementTransformer, **changes: torch.Tensor) -> list[torch.Tensor]:
     times = torch.linspace(0, 1, TOKENS).expand(BATCH, -1)
-    return transformer(**(inputs() | changes), surroundings=transformer.surroundings(times, encoding()))
+    return transformer(
+        **(inputs() | changes), prepared=transformer.prepare(times, plain(), states=StateSpace())
+    )
 
 
 def test_a_fresh_one_gives_the_estimate_back_after_each_block():
@@ -104,15 +132,23 @@ def test_checkpointed_activations_give_the_same_gradients(roughen):
         assert float(gradient.abs().sum()) > 0, name
 
 
-def maze_encoding(conditions: int, *, cross_attention: bool) -> MazeEncoding:
+def in_maze(conditions: int, *, dim: int, cross_attention: bool) -> MazeScene:
     random = torch.Generator().manual_seed(3)
     heads, width = (2, 2) if cross_attention else (0, 0)
     keys, values = torch.randn(2, conditions, heads, 12, width, generator=random)
-    return MazeEncoding(
+    return MazeScene(
         cells=torch.randn(conditions, 12, CHANNELS, generator=random), keys=keys, values=values,
         distances=torch.zeros(conditions, 0, 3, 4), start=torch.zeros(conditions, 2),
-        goal=torch.ones(conditions, 2), rows=3, cols=4,
+        goal=torch.ones(conditions, 2), scalars=torch.zeros(conditions, 3), rows=3, cols=4,
+        states=StateSpace(velocities=dim == 4),
     )  # fmt: skip
+
+
+SCENES = {
+    "maze": (MazeEncoderConfig(cell_channels=CHANNELS, attention_channels=4, attention_heads=2), in_maze),
+    "torch": (PlainConfig(), plain),
+    "no look": (PlainConfig(look_size=0), plain),
+}
 
 
 @pytest.mark.parametrize(
@@ -121,33 +157,51 @@ def maze_encoding(conditions: int, *, cross_attention: bool) -> MazeEncoding:
 @pytest.mark.parametrize("dim", [2, 4])
 @pytest.mark.parametrize("cross_attention", [True, False])
 @pytest.mark.parametrize("framed", [True, False])
+@pytest.mark.parametrize("scene", SCENES)
 def test_few_tokens_take_the_compiled_kernel_to_the_same_estimates(
-    roughen, batch, conditions, tokens, dim, cross_attention, framed
+    roughen, batch, conditions, tokens, dim, cross_attention, framed, scene
 ):
     config = replace(CONFIG, cross_attention=cross_attention)
+    encoder, make = SCENES[scene]
     torch.manual_seed(0)
-    transformer = roughen(
-        RefinementTransformer(config, token_size=5, lookup_size=CHANNELS + 10, attention=(4, 2), dim=dim)
-    )
+    transformer = roughen(RefinementTransformer(config, encoder, token_size=5, dim=dim))
     random = torch.Generator().manual_seed(4)
     times = torch.rand(batch, tokens, generator=random).sort(dim=1).values
     ends = 3 * torch.rand(2, batch, 2, generator=random)
-    frame = LineFrame.between(*ends, times, horizon=20, dim=dim, scale=1.5) if framed else None
+    states = StateSpace(velocities=dim == 4, scale=1.5)
+    frame = Frame.bridge(*ends, times, states=states, horizon=20) if framed else None
     given = {
         "tokens": torch.randn(batch, tokens, 5, generator=random),
         "estimate": 3 * torch.randn(batch, tokens, dim, generator=random),
         "gain": torch.rand(batch, tokens, 1, generator=random),
         "context": torch.randn(batch, CONFIG.width, generator=random),
     }
-    maze = maze_encoding(conditions, cross_attention=cross_attention)
-    expected = transformer(**given, surroundings=transformer.surroundings(times, maze, frame=frame))
+    seen = make(conditions, dim=dim, cross_attention=cross_attention)
+    expected = transformer(**given, prepared=transformer.prepare(times, seen, states=states, frame=frame))
     with torch.inference_mode():
-        surroundings = transformer.surroundings(times, maze, frame=frame)
-        assert surroundings.compiled is not None
-        found = transformer(**given, surroundings=surroundings)
+        prepared = transformer.prepare(times, seen, states=states, frame=frame)
+        assert prepared.compiled is not None
+        found = transformer(**given, prepared=prepared)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other.detach(), atol=2e-5, rtol=2e-5)
     assert float((expected[-1].detach() - given["estimate"]).abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("hidden", [1, 5, 8])
+def test_places_that_are_not_visible_are_not_attended_to(roughen, hidden):
+    transformer, scene = roughen(build()), plain()
+    visible = torch.ones(1, 9, dtype=torch.bool)
+    visible[:, -hidden:] = False
+    cut = replace(scene, keys=scene.keys[:, :, :-hidden], values=scene.values[:, :, :-hidden])
+    times = torch.linspace(0, 1, TOKENS).expand(BATCH, -1)
+    with torch.inference_mode():
+        prepared = [
+            transformer.prepare(times, s, states=StateSpace())
+            for s in (replace(scene, visible=visible), cut, scene)
+        ]
+        some, same, all_of_them = (transformer(**inputs(), prepared=each)[-1] for each in prepared)
+    torch.testing.assert_close(some, same, atol=2e-5, rtol=2e-5)
+    assert float((some - all_of_them).abs().max()) > 1e-4
 
 
 def test_the_kernel_sees_weights_that_change(roughen):
@@ -162,11 +216,13 @@ def test_the_kernel_sees_weights_that_change(roughen):
     torch.testing.assert_close(after, run(transformer)[-1].detach(), atol=2e-5, rtol=2e-5)
 
 
-@pytest.mark.parametrize("case", ["gradients", "many", "causal", "double", "autocast"])
+@pytest.mark.parametrize("case", ["gradients", "many", "causal", "double", "autocast", "hidden places"])
 def test_where_the_kernel_is_left_out(case):
     transformer = build(replace(CONFIG, causal=case == "causal"))
     if case == "double":
         transformer = transformer.double()
     times = torch.linspace(0, 1, 65 if case == "many" else TOKENS)[None]
+    visible = torch.ones(1, 9, dtype=torch.bool) if case == "hidden places" else None
+    scene = replace(plain(), visible=visible)
     with torch.set_grad_enabled(case == "gradients"), torch.autocast("cpu", enabled=case == "autocast"):
-        assert transformer.surroundings(times, encoding()).compiled is None
+        assert transformer.prepare(times, scene, states=StateSpace()).compiled is None

@@ -4,30 +4,34 @@ import numpy as np
 import pytest
 import torch
 
-from anchordiff.conditions import MazeCondition
-from anchordiff.denoiser import InterpDenoiser, InterpDenoiserConfig
-from anchordiff.keypoints import KeypointDiffusion, KeypointDiffusionConfig
-from anchordiff.nn.maze_encoder import MazeEncoderConfig
+from anchordiff.domains.maze.condition import MazeCondition
+from anchordiff.domains.maze.encoder import MazeEncoderConfig
 from anchordiff.nn.transformer import TransformerConfig
 from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
+from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
+from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+from anchordiff.states import StateSpace
 
 
-def make_pipeline(*, dim=2, seed=0, **config):
+def make_pipeline(*, velocities=False, seed=0, **config):
     """Networks start as the identity; random weights make every input matter."""
-    body = TransformerConfig(width=32, depth=1, heads=2)
-    encoder = MazeEncoderConfig(map_channels=4, convolution_blocks=1, cell_channels=8, attention_channels=8)
-    keypoints = KeypointDiffusion(
-        KeypointDiffusionConfig(horizon=32, num_keypoints=6, dim=dim, transformer=body, encoder=encoder)
-    )
-    denoiser = InterpDenoiser(
-        InterpDenoiserConfig(horizon=32, num_anchors=6, dim=dim, transformer=body, encoder=encoder)
-    )
+    fields = {
+        "horizon": 32,
+        "num_keypoints": 6,
+        "states": StateSpace(velocities=velocities),
+        "transformer": TransformerConfig(width=32, depth=1, heads=2),
+        "encoder": MazeEncoderConfig(
+            map_channels=4, convolution_blocks=1, cell_channels=8, attention_channels=8
+        ),
+    }
+    keypoints = KeypointDiffusion(KeypointDiffusionConfig(**fields))
+    denoiser = InterpDenoiser(InterpDenoiserConfig(**fields))
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for network in (keypoints, denoiser):
             for weight in network.parameters():
                 weight.add_(0.05 * torch.randn(weight.shape, generator=generator))
-    defaults = {"horizon": 32, "num_anchors": 6, "steps": 3}
+    defaults = {"horizon": 32, "num_keypoints": 6, "steps": 3}
     return TwoStagePipeline(keypoints, denoiser, PipelineConfig(**defaults | config))
 
 

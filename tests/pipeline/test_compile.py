@@ -8,7 +8,7 @@ import sys
 
 import torch
 
-from anchordiff.nn.value_iteration import fixed_point
+from anchordiff.domains.maze.value_iteration import fixed_point
 
 PLANS = """
 import warnings
@@ -20,7 +20,8 @@ from anchordiff.samplers import DDPMSampler, FlowSampler
 
 warnings.filterwarnings("ignore", "Dynamo detected a call to a `functools.lru_cache`")
 pipe = ad.TwoStagePipeline.from_pretrained("particle-maze")
-condition = ad.data.ParticleMazeDataset(ad.data.ParticleMazeConfig(split="held_out")).batch(range(2)).condition
+held_out = ad.domains.maze.ParticleMazeConfig(split="held_out")
+condition = ad.domains.maze.ParticleMazeDataset(held_out).batch(range(2)).condition
 
 
 def plans():

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset
+from anchordiff.domains.maze import ParticleMazeConfig, ParticleMazeDataset
 from anchordiff.training import TrainConfig, train
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective
 

@@ -1,4 +1,4 @@
-from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -7,8 +7,9 @@ from torch.testing import assert_close
 from anchordiff.anchors import AnchorSet
 from anchordiff.interpolation import interpolate, with_velocity
 from anchordiff.masks import Ends, Even, Random
-from anchordiff.pipeline import TwoStagePipeline
+from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
 from anchordiff.samplers import DDIMSampler, DDPMSampler
+from anchordiff.stages.guidance import CostGuidance
 
 FIELDS = ("trajectory", "coarse", "keypoints")
 
@@ -141,7 +142,7 @@ def test_trace(pipe, condition, batch_size):
     assert_same(out, pipe.generate(condition, num_samples=2, generator=seeded()))
 
 
-def test_callback_sees_states_in_cells(pipe, condition):
+def test_callback_sees_states_in_their_own_units(pipe, condition):
     last = {}
     out = pipe.generate(condition, callback=lambda step, t, z_t, z_0: last.update({step: z_0.clone()}))
     assert_close(last[2], out.keypoints, rtol=0, atol=1e-5)
@@ -162,7 +163,7 @@ def test_clamp(pipe, condition):
 
 
 def test_velocities(new_pipeline, condition):
-    pipe = new_pipeline(dim=4)
+    pipe = new_pipeline(velocities=True)
 
     def call(**options):
         return pipe.generate(condition, generator=seeded(), **options)
@@ -198,12 +199,11 @@ def test_networks_return_to_training_mode(new_pipeline, condition):
     assert not pipe.denoiser.training
 
 
-def test_a_condition_is_encoded_once(new_pipeline, condition, monkeypatch):
+def test_a_condition_is_encoded_once(new_pipeline, condition):
     pipe = new_pipeline()
     sizes = []
     for network in (pipe.keypoints, pipe.denoiser):
-        encode = network.encode
-        monkeypatch.setattr(network, "encode", lambda c, encode=encode: (sizes.append(len(c)), encode(c))[1])
+        network.encoder.register_forward_hook(lambda _, words, scene: sizes.append(len(words[0])))
     pipe.generate(condition, num_samples=5, batch_size=2, steps=4)
     assert sizes == [1, 1] * 3
     sizes.clear()
@@ -220,26 +220,75 @@ def test_progress_bar(pipe, condition, capsys):
 
 def test_stages_must_agree(new_pipeline):
     pipe = new_pipeline()
-    with pytest.raises(ValueError, match="same dim, found 2 and 4"):
-        TwoStagePipeline(pipe.keypoints, new_pipeline(dim=4).denoiser)
-    assert TwoStagePipeline(pipe.keypoints, pipe.denoiser).config.num_anchors == 6
+    with pytest.raises(ValueError, match="must have the same states, found velocities False and True"):
+        TwoStagePipeline(pipe.keypoints, new_pipeline(velocities=True).denoiser)
+    assert TwoStagePipeline(pipe.keypoints, pipe.denoiser).config.num_keypoints == 6
     assert pipe.to("cpu") is pipe
     assert pipe.device == torch.device("cpu")
     assert pipe.dtype == torch.float32
     assert "keypoints: 0.0" in repr(pipe)
 
 
-def test_stages_with_the_same_encoder_encode_a_condition_once(new_pipeline, condition):
-    def generate(pipe):
-        return pipe.generate(condition, generator=torch.Generator().manual_seed(0)).trajectory
+def generate(pipe, condition):
+    return pipe.generate(condition, generator=seeded()).trajectory
 
-    apart = new_pipeline()
-    assert apart.denoiser.encoder is not apart.keypoints.encoder
-    apart.denoiser.encoder.load_state_dict(apart.keypoints.encoder.state_dict())
-    expected = generate(apart)
-    shared = TwoStagePipeline(deepcopy(apart.keypoints), deepcopy(apart.denoiser), apart.config)
-    assert shared.denoiser.encoder is shared.keypoints.encoder
+
+def counted(network):
+    """Calls of a network's encoder."""
     calls = []
-    shared.keypoints.encoder.register_forward_hook(lambda *_: calls.append(1))
-    assert torch.equal(generate(shared), expected)
+    network.encoder.register_forward_hook(lambda *_: calls.append(1))
+    return calls
+
+
+def test_a_shared_encoder_encodes_a_condition_once_for_both_stages(new_pipeline, condition):
+    apart = new_pipeline()
+    own = generate(apart, condition)
+    apart.denoiser.encoder.load_state_dict(apart.keypoints.encoder.state_dict())
+    expected = generate(apart, condition)
+    assert not torch.equal(own, expected)
+    shared = TwoStagePipeline(apart.keypoints, apart.denoiser, replace(apart.config, shared_encoder=True))
+    first, second = counted(shared.keypoints), counted(shared.denoiser)
+    assert torch.equal(generate(shared, condition), expected)
+    assert (len(first), len(second)) == (1, 0)
+    scenes = shared.encode(condition)
+    assert scenes[0] is scenes[1]
+    other = apart.encode(condition)
+    assert other[0] is not other[1]
+
+
+def test_alike_encoders_are_not_shared_unless_they_are_one_and_the_same(new_pipeline, condition):
+    alike = new_pipeline()
+    alike.denoiser.encoder.load_state_dict(alike.keypoints.encoder.state_dict())
+    encoder = alike.denoiser.encoder
+    assert not TwoStagePipeline(alike.keypoints, alike.denoiser).config.shared_encoder
+    assert alike.denoiser.encoder is encoder  # arguments stay what they are
+    alike.denoiser.encoder = alike.keypoints.encoder
+    one = TwoStagePipeline(alike.keypoints, alike.denoiser)
+    assert one.config == PipelineConfig(horizon=32, num_keypoints=6, shared_encoder=True)
+    calls = counted(one.keypoints)
+    generate(one, condition)
     assert len(calls) == 1
+
+
+def test_stages_with_different_encoders_share_none(new_pipeline, tiny_denoiser):
+    pipe = new_pipeline()
+    other = tiny_denoiser(horizon=32, num_keypoints=6)
+    assert not TwoStagePipeline(pipe.keypoints, other).config.shared_encoder
+    with pytest.raises(ValueError, match="shared_encoder must be False for stages with different encoders"):
+        TwoStagePipeline(pipe.keypoints, other, PipelineConfig(shared_encoder=True))
+
+
+def test_guidance_steers_towards_a_lower_cost_and_keeps_the_ends(pipe, condition):
+    def cost(trajectory):
+        return (trajectory[..., 0] - 5.0).square().mean(dim=1)
+
+    plain = pipe.generate(condition, num_samples=4, generator=seeded())
+    guided = pipe.generate(
+        condition, num_samples=4, generator=seeded(), guidance=[CostGuidance(cost, weight=1.0)]
+    )
+    assert bool((cost(guided.keypoints) < cost(plain.keypoints)).all())
+    assert torch.equal(guided.trajectory[:, [0, -1]], plain.trajectory[:, [0, -1]])
+    none = pipe.generate(
+        condition, num_samples=4, generator=seeded(), guidance=[CostGuidance(cost, weight=0.0)]
+    )
+    assert_same(none, plain)

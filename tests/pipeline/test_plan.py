@@ -1,66 +1,8 @@
-import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
 
-from anchordiff.conditions import MazeCondition
-from anchordiff.pipeline.selection import choose
-
-
-def room(*, wall=None):
-    """An open room of 7 x 7 cells, with a wall if wanted, from (1.5, 1.5) to (5.5, 5.5)."""
-    walls = np.zeros((1, 7, 7), bool)
-    if wall is not None:
-        walls[0, wall[0], wall[1]] = True
-    ends = np.float32([[1.5, 1.5]]), np.float32([[5.5, 5.5]])
-    return MazeCondition.from_arrays(walls, *ends)
-
-
-STRAIGHT = [(1.5, 1.5), (3.5, 3.5), (5.5, 5.5)]
-AROUND = [(1.5, 1.5), (1.5, 5.5), (5.5, 5.5)]
-FAR_AROUND = [(1.5, 1.5), (0.5, 5.5), (5.5, 5.5)]
-
-
-def pick(condition, *candidates, clearance=0.0):
-    index, valid, length = choose(condition, torch.tensor(candidates), clearance=clearance)
-    return int(index), bool(valid), pytest.approx(float(length))
-
-
-def test_the_shortest_free_candidate_wins():
-    assert pick(room(), AROUND, STRAIGHT, FAR_AROUND) == (1, True, 32**0.5)
-    assert pick(room(wall=(3, 3)), FAR_AROUND, STRAIGHT, AROUND) == (2, True, 8.0)
-
-
-def test_ties_go_to_the_first():
-    assert pick(room(), AROUND, STRAIGHT, STRAIGHT)[0] == 1
-
-
-def test_the_sweep_sees_a_corner_that_no_step_touches():
-    cut = [(2.9, 1.5), (3.9, 2.5)]
-    assert pick(room(wall=(1, 3)), cut)[1] is False
-    assert pick(room(wall=(0, 6)), cut)[1] is True
-
-
-def test_clearance_counts():
-    walls = room(wall=(3, 3))
-    near = [(1.5, 1.5), (2.8, 4.2), (5.5, 5.5)]
-    assert pick(walls, near, AROUND)[0] == 0
-    assert pick(walls, near, AROUND, clearance=0.3)[0] == 1
-
-
-def test_where_all_collide_the_fewest_segments_decide():
-    walls = room(wall=(slice(2, 5), 3))
-    twice = [(1.5, 1.5), (2.5, 3.5), (3.5, 3.5), (5.5, 5.5)]
-    once = [(1.5, 1.5), (2.5, 3.5), (4.5, 3.5), (5.5, 5.5)]
-    longer = [(1.5, 1.5), (1.5, 3.5), (4.5, 3.5), (5.5, 5.5)]
-    index, valid, _ = pick(walls, twice, longer, once)
-    assert (index, valid) == (2, False)
-
-
-def test_not_a_number_is_never_chosen():
-    broken = [(1.5, 1.5), (float("nan"), 3.5), (5.5, 5.5)]
-    assert pick(room(), broken, AROUND)[0] == 1
-    assert pick(room(wall=(3, 3)), broken, STRAIGHT)[:2] == (1, False)
+from anchordiff.domains.maze.judge import MazeJudge
 
 
 def test_plan(pipe, condition):
@@ -73,7 +15,7 @@ def test_plan(pipe, condition):
     rows = torch.arange(3) * 4 + plan.index
     assert torch.equal(plan.trajectory, plan.generation.trajectory[rows])
     lengths = plan.trajectory.diff(dim=1).norm(dim=2).sum(1)
-    assert_close(plan.length, lengths, rtol=1e-5, atol=0)
+    assert_close(plan.cost, lengths, rtol=1e-5, atol=0)
     assert plan.valid.dtype == torch.bool
     assert torch.equal(plan.to("cpu").trajectory, plan.trajectory)
 
@@ -83,11 +25,40 @@ def test_a_plan_that_is_free_on_its_way_but_misses_the_ends_counts_the_gaps(pipe
     clamped = pipe.plan(condition, candidates=2, generator=torch.Generator().manual_seed(0))
     loose = pipe.plan(condition, candidates=2, generator=torch.Generator().manual_seed(0), clamp="none")
     own = loose.trajectory.diff(dim=1).norm(dim=2).sum(1)
-    assert (loose.length > own).all()
+    assert (loose.cost > own).all()
     assert clamped.trajectory.shape == loose.trajectory.shape
 
 
-@pytest.mark.parametrize("clearance", [-0.1, float("nan"), float("inf")])
-def test_bad_clearance(pipe, condition, clearance):
-    with pytest.raises(ValueError, match="clearance must be at least 0"):
-        pipe.plan(condition, clearance=clearance)
+def test_a_judge_of_ones_own_chooses_instead_of_the_domains(pipe, condition):
+    options = {"candidates": 4, "generator": torch.Generator().manual_seed(0)}
+    generation = pipe.generate(condition, num_samples=4, generator=torch.Generator().manual_seed(0))
+    height = generation.trajectory[..., 1].amax(dim=1).view(3, 4)
+
+    def score(trajectories, condition):
+        assert len(trajectories) == len(condition) == 12
+        return torch.ones(12, dtype=torch.bool), trajectories[..., 1].amax(dim=1)
+
+    plan = pipe.plan(condition, judge=score, **options)
+    assert torch.equal(plan.index, height.argmin(dim=1))
+    assert_close(plan.cost, height.amin(dim=1))
+    assert bool(plan.valid.all())
+
+
+def test_the_judges_settings_reach_the_choice(pipe, condition):
+    seen = [
+        pipe.plan(condition, candidates=4, judge=judge, generator=torch.Generator().manual_seed(0)).valid
+        for judge in (None, MazeJudge(clearance=0.0), MazeJudge(clearance=5.0))
+    ]
+    assert torch.equal(seen[0], seen[1])
+    assert not bool(seen[2].any())
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_where_there_is_no_judge_planning_is_refused_before_any_network_runs(new_pipeline, condition):
+    pipe = new_pipeline()
+    pipe.judge = None
+    pipe.keypoints.encode = lambda condition: pytest.fail("a network ran")
+    with pytest.raises(ValueError, match="judge must be given to plan"):
+        pipe.plan(condition)
+    with pytest.raises(ValueError, match="judge must be a Judge or a function of trajectories, found 3"):
+        pipe.plan(condition, judge=3)

@@ -87,7 +87,7 @@ BAD_OPTIONS = [
     ({"num_samples": 1.5}, "num_samples must be an integer"),
     ({"batch_size": 0}, "batch_size must be an integer of at least 1, found 0"),
     ({"horizon": 1}, "horizon must be an integer of at least 2, found 1"),
-    ({"horizon": 5}, "num_anchors must be at most horizon = 5, found 6"),
+    ({"horizon": 5}, "num_keypoints must be at most horizon = 5, found 6"),
     ({"anchors": 33}, "anchors must be at most horizon = 32, found 33"),
     ({"anchors": 1}, "anchors must be an integer of at least 2, found 1"),
     ({"anchors": anchors(1, 20)}, "anchors must have the horizon 32 of the call, found 20"),
@@ -109,6 +109,7 @@ BAD_OPTIONS = [
     ({"level": 4}, "level must be at most the denoiser's num_levels = 3, found 4"),
     ({"clamp": "ends"}, "clamp must be one of 'endpoints', 'all_anchors', 'none', found 'ends'"),
     ({"clamp_dims": "velocity"}, "clamp_dims must be one of 'position', 'all', found 'velocity'"),
+    ({"guidance": [2.0]}, r"guidance must hold Guidance, as CostGuidance\(cost\), found 2.0"),
 ]
 
 
@@ -140,7 +141,7 @@ def test_bad_candidates(untouched, condition, unchecked):
     ("options", "message"),
     [
         ({"horizon": 1}, "horizon"),
-        ({"num_anchors": 65}, "num_anchors must be at most horizon = 64"),
+        ({"num_keypoints": 65}, "num_keypoints must be at most horizon = 64"),
         ({"steps": True}, "steps must be an integer"),
         ({"sampler": "ode"}, "sampler must be one of"),
         ({"clamp": "both"}, "clamp must be one of"),
@@ -160,9 +161,10 @@ def test_samplers_by_name():
         assert (sampler.steps, sampler.spacing) == (2, "quadratic")
 
 
-def test_checking_a_call_is_cheap(new_condition, unchecked):
+def test_checking_a_call_is_cheap(pipe, new_condition, unchecked):
     condition, config = new_condition(1), PipelineConfig()
-    limits = Limits(device=torch.device("cpu"), num_levels=3)
+    encoders = pipe.keypoints.encoder, pipe.denoiser.encoder
+    limits = Limits(device=torch.device("cpu"), encoders=encoders, num_levels=3)
     times = []
     for _ in range(200):
         start = time.perf_counter()

@@ -87,8 +87,9 @@ def test_ddpm(betas: str, prediction: str, variance: str, name: str, steps: int)
     expect_same(ours, theirs)
 
 
+# At eta = 1 and almost no signal, rounding decides whether diffusers takes the root of a negative number.
 @cases
-@pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("eta", [0.0, 0.4, 0.999])
 @pytest.mark.parametrize("steps", [5, 50])
 def test_ddim_with_trailing_spacing(betas: str, prediction: str, eta: float, steps: int):
     scheduler = DDIMScheduler(

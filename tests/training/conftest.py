@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from anchordiff.training import Slot
+from anchordiff.training import Draw, Slot
 
 
 class Halver(nn.Module):
@@ -31,15 +31,13 @@ def batches(slot: Slot) -> dict[str, Tensor]:
     return {"x": torch.stack([sample(int(index)) for index in slot.indices])}
 
 
-def noisy_loss(
-    model: nn.Module, batch: Mapping[str, Tensor], generator: torch.Generator
-) -> dict[str, Tensor]:
-    noise = torch.randn(batch["x"].shape, generator=generator)
+def noisy_loss(model: nn.Module, batch: Mapping[str, Tensor], draw: Draw) -> dict[str, Tensor]:
+    noise = torch.randn(batch["x"].shape, generator=draw.generator)
     error = model(batch["x"] + 0.1 * noise) - 0.5 * batch["x"]
     return {"loss": error.square().mean() + 0.1 * error.abs().mean(), "absolute": error.abs().mean()}
 
 
-def exact_loss(model: nn.Module, batch: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
+def exact_loss(model: nn.Module, batch: Mapping[str, Tensor], draw: Draw) -> Tensor:
     return (model(batch["x"]) - 0.5 * batch["x"]).square().mean()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from anchordiff.training import RunOptions, Slot, TrainConfig, fit
+from anchordiff.training import Draw, RunOptions, Slot, TrainConfig, fit
 
 STEPS = 60
 
@@ -35,9 +35,9 @@ def train(folder: Path, precision: str, *, pause: float = 0.0) -> None:
         generator = torch.Generator().manual_seed(slot.seed(5))
         return torch.randn(slot.size, 4, generator=generator)
 
-    def loss(model: nn.Module, x: Tensor, generator: torch.Generator) -> Tensor:
+    def loss(model: nn.Module, x: Tensor, draw: Draw) -> Tensor:
         time.sleep(pause)
-        noise = torch.randn(x.shape, generator=generator)
+        noise = torch.randn(x.shape, generator=draw.generator)
         return (model(x + 0.1 * noise) - 0.5 * x).square().mean()
 
     def evaluate(model: nn.Module, step: int) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Scheduled sampling: its probability, what it replaces, and that the slot alone decides it."""
+"""Scheduled sampling: its probability, what it replaces, and that the draw alone decides it."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -9,59 +9,50 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset
-from anchordiff.denoiser import InterpDenoiser, InterpDenoiserConfig
-from anchordiff.keypoints import KeypointDiffusion, KeypointDiffusionConfig
-from anchordiff.nn.maze_encoder import MazeEncoderConfig
-from anchordiff.nn.transformer import TransformerConfig
+from anchordiff.domains.maze import ParticleMazeConfig, ParticleMazeDataset, WallHinge
+from anchordiff.masks import Even
+from anchordiff.states import StateSpace
 from anchordiff.training import TrainConfig, TrainState, train
-from anchordiff.training.bootstrap import Bootstrap, ScheduledSampling, SteppedBatch
+from anchordiff.training.bootstrap import Bootstrap, ScheduledSampling
+from anchordiff.training.draw import Draw
 from anchordiff.training.objectives import DenoiserObjective
 
-BODY = TransformerConfig(width=16, depth=1, heads=2)
-ENCODER = MazeEncoderConfig(
-    map_channels=4, convolution_blocks=1, cell_channels=8, attention_channels=0, value_iteration=False
-)
 DATA = ParticleMazeDataset(ParticleMazeConfig(rows=9, cols=9, min_l1=4, horizon=16), geodesic=True)
 ALWAYS = Bootstrap(start=1.0, end=1.0, cap=1.0, tolerance=1e6, sampler_steps=2)
-SPARSEST = DenoiserObjective(sparsest_share=1.0, keypoint_noise=0.0, even_share=1.0)
+SPARSEST = DenoiserObjective(sparsest_share=1.0, keypoint_noise=0.0, masks=Even(4))
 
 units = st.floats(0.0, 1.0)
 
 
-def make_stage(*, dim: int = 2) -> KeypointDiffusion:
-    torch.manual_seed(0)
-    config = KeypointDiffusionConfig(
-        horizon=16, num_keypoints=4, dim=dim, transformer=BODY, encoder=replace(ENCODER, value_iteration=True)
-    )
-    return roughened(KeypointDiffusion(config))
+@pytest.fixture
+def make_stage(tiny_keypoints, tiny_encoder, roughen):
+    """Make a stage 1 whose every weight matters."""
+    encoder = tiny_encoder(attention_channels=0)
+    return lambda **fields: roughen(tiny_keypoints(encoder=encoder, **fields), size=0.05)
 
 
-def make_denoiser() -> InterpDenoiser:
-    torch.manual_seed(1)
-    config = InterpDenoiserConfig(horizon=16, num_anchors=4, num_levels=2, transformer=BODY, encoder=ENCODER)
-    return roughened(InterpDenoiser(config))
+@pytest.fixture
+def make_denoiser(tiny_denoiser, roughen):
+    """Make a stage 2 whose every weight matters."""
+    return lambda: roughen(tiny_denoiser(), size=0.05, seed=1)
 
 
-def roughened(network: nn.Module) -> nn.Module:
-    """Heads start at zero; noise makes every weight matter."""
-    with torch.no_grad():
-        for weight in network.parameters():
-            weight.add_(0.05 * torch.randn(weight.shape))
-    return network
+def drawn(seed: int = 0, *, step: int = 0) -> Draw:
+    return Draw(step=step, generator=torch.Generator().manual_seed(seed))
 
 
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def coarse_of(scheduled: ScheduledSampling, *, step: int = 0, seed: int = 0, size: int = 16):
+@pytest.fixture
+def coarse_of(make_denoiser):
     """The terms of a call, and the interpolated trajectories that it showed to stage 2."""
-    model, seen = make_denoiser(), []
-    model.transformer.register_forward_pre_hook(lambda _, args: seen.append(args[1].detach().clone()))
-    batch = DATA.batch(range(size))
-    terms = scheduled(model, SteppedBatch(step, batch), seeded(seed))
-    return terms, seen[0], batch.trajectory
+
+    def call(scheduled: ScheduledSampling, *, step: int = 0, seed: int = 0, size: int = 16):
+        model, seen = make_denoiser(), []
+        model.transformer.register_forward_pre_hook(lambda _, args: seen.append(args[1].detach().clone()))
+        batch = DATA.batch(range(size))
+        terms = scheduled(model, batch, drawn(seed, step=step))
+        return terms, seen[0], batch.trajectory
+
+    return call
 
 
 def is_changed(coarse, truth):
@@ -107,12 +98,12 @@ def test_values_out_of_range_are_named(options, message):
         Bootstrap(**options)
 
 
-def test_the_stage_is_left_as_it_is_and_gets_no_gradient():
+def test_the_stage_is_left_as_it_is_and_gets_no_gradient(make_stage, make_denoiser):
     stage = make_stage().train()
     before = {name: value.clone() for name, value in stage.state_dict().items()}
     scheduled = ScheduledSampling(SPARSEST, stage, ALWAYS)
     model = make_denoiser()
-    terms = scheduled(model, SteppedBatch(0, DATA.batch(range(4))), seeded())
+    terms = scheduled(model, DATA.batch(range(4)), drawn())
     terms["loss"].backward()
     assert any(bool(p.grad.abs().sum()) for p in model.parameters() if p.grad is not None)
     assert all(module.training for module in stage.modules())
@@ -122,28 +113,36 @@ def test_the_stage_is_left_as_it_is_and_gets_no_gradient():
     assert not any(p.requires_grad or p.grad is not None for p in scheduled.stage.parameters())
 
 
-def test_training_the_stage_on_changes_nothing():
+def test_training_the_stage_on_changes_nothing(make_stage, coarse_of, roughen):
     stage = make_stage()
     scheduled = ScheduledSampling(SPARSEST, stage, ALWAYS)
     first = coarse_of(scheduled)[1]
-    roughened(stage)
+    roughen(stage)
     assert torch.equal(coarse_of(scheduled)[1], first)
 
 
-@pytest.mark.parametrize("objective", [DenoiserObjective(), DenoiserObjective(sparsest_share=0.0)])
-def test_it_is_the_plain_objective_at_probability_zero_and_above_the_sparsest_level(objective):
+@pytest.mark.parametrize(
+    "objective",
+    [
+        DenoiserObjective(terms={"hinge": WallHinge()}),
+        DenoiserObjective(terms={"hinge": WallHinge()}, sparsest_share=0.0),
+    ],
+)
+def test_it_is_the_plain_objective_at_probability_zero_and_above_the_sparsest_level(
+    make_stage, make_denoiser, objective
+):
     never = objective.sparsest_share > 0
     scheduled = ScheduledSampling(objective, make_stage(), Bootstrap(end=0.0) if never else ALWAYS)
     batch = DATA.batch(range(6))
     for seed in range(3):
-        plain = objective(make_denoiser(), batch, seeded(seed))
-        terms = scheduled(make_denoiser(), SteppedBatch(10**6, batch), seeded(seed))
+        plain = objective(make_denoiser(), batch, drawn(seed))
+        terms = scheduled(make_denoiser(), batch, drawn(seed, step=10**6))
         assert float(terms.pop("generated")) == 0.0
         assert terms.keys() == plain.keys()
         assert all(torch.equal(terms[name], plain[name]) for name in plain)
 
 
-def test_at_probability_one_every_trajectory_is_generated_with_one_encoding():
+def test_at_probability_one_every_trajectory_is_generated_with_one_encoding(make_stage, coarse_of):
     scheduled = ScheduledSampling(SPARSEST, make_stage(), ALWAYS)
     calls = []
     scheduled.stage.encoder.register_forward_hook(lambda *_: calls.append(1))
@@ -154,20 +153,18 @@ def test_at_probability_one_every_trajectory_is_generated_with_one_encoding():
     torch.testing.assert_close(coarse[:, [0, -1]], truth[:, [0, -1]])
 
 
-def test_the_target_stays_the_expert():
+def test_the_target_stays_the_expert(make_stage, make_denoiser, coarse_of):
     terms, coarse, truth = coarse_of(ScheduledSampling(SPARSEST, make_stage(), ALWAYS))
     model = make_denoiser()
     for head in model.transformer.heads:
         nn.init.zeros_(head[1].weight)
         nn.init.zeros_(head[1].bias)
-    terms = ScheduledSampling(SPARSEST, make_stage(), ALWAYS)(
-        model, SteppedBatch(0, DATA.batch(range(16))), seeded()
-    )
+    terms = ScheduledSampling(SPARSEST, make_stage(), ALWAYS)(model, DATA.batch(range(16)), drawn())
     # A denoiser that changes nothing errs by the distance of the generated way to the expert's.
     torch.testing.assert_close(terms["error"], (coarse - truth).square().mean())
 
 
-def test_keypoints_beyond_the_tolerance_stay_true():
+def test_keypoints_beyond_the_tolerance_stay_true(make_stage, coarse_of):
     wide = ScheduledSampling(SPARSEST, make_stage(), ALWAYS)
     _, coarse, truth = coarse_of(wide)
     steps = [0, 5, 10, 15]
@@ -180,7 +177,17 @@ def test_keypoints_beyond_the_tolerance_stay_true():
     assert float(terms["generated"]) == 0.5
 
 
-def test_the_tolerance_is_measured_at_the_horizon_that_was_drawn():
+def test_the_tolerance_is_in_units_of_the_states(make_stage, coarse_of):
+    shares = []
+    for unit in (1.0, 4.0):
+        stage = make_stage(states=StateSpace(unit=unit))
+        tolerant = replace(ALWAYS, tolerance=1.0 / unit)
+        shares.append(float(coarse_of(ScheduledSampling(SPARSEST, stage, tolerant))[0]["generated"]))
+    assert shares[0] == shares[1]
+    assert 0 < shares[0] < 1
+
+
+def test_the_tolerance_is_measured_at_the_horizon_that_was_drawn(make_stage, coarse_of):
     longer = replace(SPARSEST, horizons=(46,))
     terms, coarse, _ = coarse_of(ScheduledSampling(longer, make_stage(), ALWAYS))
     assert coarse.shape[1] == 46
@@ -191,7 +198,7 @@ def test_the_tolerance_is_measured_at_the_horizon_that_was_drawn():
     torch.testing.assert_close(coarse[:, [0, 15, 30, 45]], truth[:, [0, 5, 10, 15]])
 
 
-def test_the_share_follows_the_probability_and_an_elements_draw_does_not():
+def test_the_share_follows_the_probability_and_an_elements_draw_does_not(make_stage, coarse_of):
     shares = {}
     for probability in (0.3, 0.6):
         bootstrap = replace(ALWAYS, start=0.0, end=1.0, warmup_steps=100)
@@ -205,10 +212,10 @@ def test_the_share_follows_the_probability_and_an_elements_draw_does_not():
     torch.testing.assert_close(coarse_few[few], coarse_many[few])
 
 
-def test_a_stage_that_does_not_fit_is_refused():
-    scheduled = ScheduledSampling(SPARSEST, make_stage(dim=4), ALWAYS)
+def test_a_stage_that_does_not_fit_is_refused(make_stage, make_denoiser):
+    stage = make_stage(states=StateSpace(velocities=True))
     with pytest.raises(ValueError, match="stage must have the trajectories' dim 2, found 4"):
-        scheduled(make_denoiser(), SteppedBatch(0, DATA.batch([0])), seeded())
+        ScheduledSampling(SPARSEST, stage, ALWAYS)(make_denoiser(), DATA.batch([0]), drawn())
     broken = make_stage()
     with torch.no_grad():
         broken.transformer.to_tokens.bias[0] = torch.nan
@@ -216,25 +223,22 @@ def test_a_stage_that_does_not_fit_is_refused():
         ScheduledSampling(SPARSEST, broken)
 
 
-def test_a_resumed_run_ends_with_the_same_bits():
+def test_a_resumed_run_ends_with_the_same_bits(make_stage, make_denoiser):
     config = TrainConfig(steps=6, batch_size=4, accumulate=2, learning_rate=1e-2, warmup_steps=1)
     bootstrap = replace(ALWAYS, start=0.0, end=1.0, warmup_steps=4)
     loss = ScheduledSampling(DenoiserObjective(), make_stage(), bootstrap)
 
-    def batches(slot):
-        return SteppedBatch(slot.step, DATA.at(slot))
-
     model = make_denoiser()
     state = TrainState(model, config)
     shares, saved = [], {}
-    for step in train(model, batches, loss, config, state=state, ahead=0):
+    for step in train(model, DATA.at, loss, config, state=state, ahead=0):
         shares.append(step.terms["generated"])
         if step.step == 3:
             saved = deepcopy(state.state_dict())  # it shares memory with the run that goes on
     resumed = make_denoiser()
     state = TrainState(resumed, config)
     state.load_state_dict(saved)
-    again = [step.terms["generated"] for step in train(resumed, batches, loss, config, state=state, ahead=0)]
+    again = [step.terms["generated"] for step in train(resumed, DATA.at, loss, config, state=state, ahead=0)]
     assert shares[0] == 0.0
     assert max(shares) > 0.4
     assert again == shares[3:]

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from anchordiff.errors import TrainingError
-from anchordiff.training import Slot, TrainConfig, TrainState, save_checkpoint, train
+from anchordiff.training import Draw, Slot, TrainConfig, TrainState, save_checkpoint, train
 
 SHORT = TrainConfig(steps=12, batch_size=8, warmup_steps=2, learning_rate=1e-2)
 
@@ -85,13 +85,37 @@ def test_the_run_follows_from_the_seed_alone(toy, ahead: int):
 def test_each_step_and_part_has_its_own_noise(toy):
     drawn: list[float] = []
 
-    def loss(model: nn.Module, batch: dict[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
-        drawn.append(torch.rand((), generator=generator).item())
+    def loss(model: nn.Module, batch: dict[str, torch.Tensor], draw: Draw) -> torch.Tensor:
+        drawn.append(torch.rand((), generator=draw.generator).item())
         drawn.append(torch.rand(()).item())
-        return toy.exact_loss(model, batch, generator)
+        return toy.exact_loss(model, batch, draw)
 
     list(train(toy.model(), toy.batches, loss, replace(SHORT, accumulate=2)))
     assert len(set(drawn[::2])) == len(set(drawn[1::2])) == 24
+
+
+def test_a_loss_is_told_the_step_that_it_is_for_however_the_run_is_cut(toy):
+    seen: list[int] = []
+
+    def loss(model: nn.Module, batch: dict[str, torch.Tensor], draw: Draw) -> torch.Tensor:
+        seen.append(draw.step)
+        return toy.exact_loss(model, batch, draw)
+
+    config = replace(SHORT, accumulate=2)
+    state = TrainState(toy.model(), config)
+    for _ in range(2):
+        for count, _ in enumerate(train(state.model, toy.batches, loss, config, state=state), start=1):
+            if count == 6:
+                break
+    assert seen == [step for step in range(12) for _ in range(2)]
+
+
+def test_a_draw_gives_numbers_below_one_from_its_generator():
+    first, again = (Draw(step=0, generator=torch.Generator().manual_seed(3)) for _ in range(2))
+    numbers = [first.uniform() for _ in range(200)]
+    assert numbers == [again.uniform() for _ in range(200)]
+    assert 0 <= min(numbers) < 0.1
+    assert 0.9 < max(numbers) < 1
 
 
 def test_named_terms_are_reported(toy):
@@ -116,8 +140,8 @@ def test_a_caller_may_stop_and_go_on(toy):
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_loss_that_is_not_finite_stops_before_the_weights_are_spoilt(toy, tmp_path, bad: float):
-    def loss(model: nn.Module, batch: dict[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
-        value = toy.exact_loss(model, batch, generator)
+    def loss(model: nn.Module, batch: dict[str, torch.Tensor], draw: Draw) -> torch.Tensor:
+        value = toy.exact_loss(model, batch, draw)
         return value * bad if state.step == 5 else value
 
     state = TrainState(toy.model(), SHORT)
@@ -135,8 +159,8 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_are_spoilt(toy, tmp_
 
 
 def test_a_gradient_that_is_not_finite_stops_the_run(toy):
-    def loss(model: nn.Module, batch: dict[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
-        return toy.exact_loss(model, batch, generator) + next(model.parameters()).mul(0).abs().sqrt().sum()
+    def loss(model: nn.Module, batch: dict[str, torch.Tensor], draw: Draw) -> torch.Tensor:
+        return toy.exact_loss(model, batch, draw) + next(model.parameters()).mul(0).abs().sqrt().sum()
 
     with pytest.raises(TrainingError, match=r"step 1 cannot .* norm is nan; no checkpoint was saved"):
         next(train(toy.model(), toy.batches, loss, SHORT))
@@ -160,8 +184,8 @@ def test_fp16_skips_a_step_that_overflows_and_lowers_the_scale(toy):
 
 
 def test_fp16_gives_up_where_no_scale_helps(toy):
-    def loss(model: nn.Module, batch: dict[str, torch.Tensor], generator: torch.Generator) -> torch.Tensor:
-        return toy.exact_loss(model, batch, generator) + next(model.parameters()).mul(0).abs().sqrt().sum()
+    def loss(model: nn.Module, batch: dict[str, torch.Tensor], draw: Draw) -> torch.Tensor:
+        return toy.exact_loss(model, batch, draw) + next(model.parameters()).mul(0).abs().sqrt().sum()
 
     config = replace(SHORT, steps=100, precision="fp16")
     steps = train(toy.model(), toy.batches, loss, config)

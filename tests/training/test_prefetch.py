@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anchordiff.conditions import MazeCondition
+from anchordiff.domains.maze.condition import MazeCondition
 from anchordiff.training.prefetch import moved, prefetch
 
 CPU = torch.device("cpu")

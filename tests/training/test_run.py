@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from anchordiff.errors import CorruptFileError, TrainingError
-from anchordiff.training import RunOptions, TrainConfig, fit, read_checkpoint, read_log
+from anchordiff.training import Draw, RunOptions, TrainConfig, fit, read_checkpoint, read_log
 
 CONFIG = TrainConfig(steps=30, batch_size=8, warmup_steps=5, learning_rate=1e-2, ema_decay=0.9)
 QUIET = RunOptions(log_every=4, save_every=10, tensorboard=False, progress=False)
@@ -75,8 +75,8 @@ def test_stopping_after_a_time_and_going_on_changes_nothing(toy, tmp_path: Path)
 
 
 def test_a_resume_goes_back_to_the_checkpoint_and_writes_the_same_log(toy, tmp_path: Path):
-    def broken(model: nn.Module, batch: dict[str, torch.Tensor], generator: torch.Generator):
-        terms = toy.noisy_loss(model, batch, generator)
+    def broken(model: nn.Module, batch: dict[str, torch.Tensor], draw: Draw):
+        terms = toy.noisy_loss(model, batch, draw)
         calls.append(1)
         return {**terms, "loss": terms["loss"] * (math.nan if len(calls) == 27 else 1)}
 

@@ -3,7 +3,6 @@ import torch
 from torch import nn
 
 from anchordiff.training import TrainConfig, TrainState
-from anchordiff.training.state import differences
 
 
 def test_vectors_are_not_decayed():
@@ -21,17 +20,6 @@ def test_frozen_weights_are_left_out():
     assert len(TrainState(model, TrainConfig()).parameters) == 2
     with pytest.raises(ValueError, match="parameters that take gradients"):
         TrainState(model.requires_grad_(requires_grad=False), TrainConfig())
-
-
-def test_differences_are_named_in_nested_configs():
-    saved = {"train": {"steps": 3, "betas": [0.9, 0.99]}, "kind": "a", "old": 1}
-    given = {"train": {"steps": 4, "betas": (0.9, 0.99)}, "kind": "a", "new": 2}
-    assert differences(saved, given) == [
-        "train.steps=4 (saved: 3)",
-        "old='nothing' (saved: 1)",
-        "new=2 (saved: 'nothing')",
-    ]
-    assert differences(given, given) == []
 
 
 def test_another_configs_state_is_refused():

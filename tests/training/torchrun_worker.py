@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from anchordiff.training import RunOptions, Slot, TrainConfig, fit, joined, train
+from anchordiff.training import Draw, RunOptions, Slot, TrainConfig, fit, joined, train
 
 CONFIG = TrainConfig(steps=25, batch_size=8, accumulate=2, learning_rate=1e-2, warmup_steps=5, clip_norm=0.5)
 
@@ -37,7 +37,7 @@ def batches(slot: Slot) -> tuple[Tensor, Tensor]:
     return 2 * indices + parity, torch.stack(samples)
 
 
-def loss(model: Branches, batch: tuple[Tensor, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+def loss(model: Branches, batch: tuple[Tensor, Tensor], draw: Draw) -> dict[str, Tensor]:
     error = model.error(*batch)
     return {"loss": error, "double": 2 * error}
 

@@ -1,0 +1,133 @@
+"""Conditions: what is accepted, and that each refusal names the element and the rule."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anchordiff.domains.maze.condition import MazeCondition
+from anchordiff.domains.maze.maze import Maze
+from anchordiff.kernels.grid.distance import signed_distances
+
+WALLS = np.zeros((2, 4, 5), dtype=bool)
+WALLS[1, 2, 3] = True
+START = np.full((2, 2), 0.5, dtype=np.float32)
+GOAL = np.array([[4.5, 3.5], [1.25, 2.75]], dtype=np.float32)
+
+
+def point(x: float, y: float) -> np.ndarray:
+    """`START` with another second element."""
+    return np.array([[0.5, 0.5], [x, y]], dtype=np.float32)
+
+
+def test_arrays_and_tensors_give_the_same_condition():
+    condition = MazeCondition.from_arrays(WALLS, START, GOAL)
+    other = MazeCondition.from_arrays(*(torch.from_numpy(array) for array in (WALLS, START, GOAL)))
+    assert len(condition) == 2
+    for name in ("walls", "sdf", "start", "goal"):
+        assert torch.equal(getattr(condition, name), getattr(other, name))
+    np.testing.assert_array_equal(condition.sdf.numpy(), signed_distances(WALLS))
+    np.testing.assert_array_equal(condition.walls.numpy(), WALLS)
+    condition.check()
+
+
+def test_positions_of_any_precision_become_float32():
+    condition = MazeCondition.from_arrays(WALLS, START.astype(np.float64), torch.from_numpy(GOAL).half())
+    assert condition.start.dtype == condition.goal.dtype == torch.float32
+
+
+@given(
+    x=st.floats(0, 5, width=32) | st.integers(0, 5).map(float),
+    y=st.floats(0, 4, width=32) | st.integers(0, 4).map(float),
+)
+def test_a_point_is_refused_exactly_where_it_touches_a_wall(x, y):
+    if not Maze(WALLS[1]).is_free(np.array([x, y])):
+        with pytest.raises(ValueError, match=r"goal\[1\] must (be in free cells|lie inside)"):
+            MazeCondition.from_arrays(WALLS, START, point(x, y))
+    else:
+        MazeCondition.from_arrays(WALLS, START, point(x, y))
+
+
+BAD_ENDS = [
+    (point(np.nan, 1), r"{name}\[1\] must be finite, found \(nan, 1.00\)"),
+    (point(1, -np.inf), r"{name}\[1\] must be finite, found \(1.00, -inf\)"),
+    (point(-0.01, 1), r"{name}\[1\] must lie inside the maze of 5 x 4 cells \(x, y\), found \(-0.01, 1.00\)"),
+    (point(5, 1), r"{name}\[1\] must lie inside the maze"),
+    (point(1, 4), r"{name}\[1\] must lie inside the maze"),
+    (
+        point(3.5, 2.5),
+        r"{name}\[1\] must be in free cells, not in a wall or on its edge, found \(3.50, 2.50\)",
+    ),
+    (
+        point(3.0, 2.5),
+        r"{name}\[1\] must be in free cells, not in a wall or on its edge, found \(3.00, 2.50\)",
+    ),
+    (START.astype(np.int64), r"{name} must be floating point \(x, y\) in cells, found torch.int64"),
+    (START[:1], r"{name} must have the shape \(2, 2\), found \(1, 2\)"),
+    (START[0], r"{name} must have the shape \(2, 2\), found \(2,\)"),
+    (np.zeros((2, 3), dtype=np.float32), r"{name} must have the shape \(2, 2\), found \(2, 3\)"),
+    (torch.zeros(2, 2, device="meta"), r"{name} must be on cpu, where walls is; found meta"),
+]
+
+
+@pytest.mark.parametrize("name", ["start", "goal"])
+@pytest.mark.parametrize(("value", "message"), BAD_ENDS)
+@pytest.mark.usefixtures("unchecked")
+def test_bad_ends_are_refused(name, value, message):
+    ends = {"start": START, "goal": GOAL} | {name: value}
+    with pytest.raises(ValueError, match=message.format(name=name)):
+        MazeCondition.from_arrays(WALLS, **ends)
+    good = MazeCondition.from_arrays(WALLS, START, GOAL)
+    with pytest.raises(ValueError, match=message.format(name=name)):
+        replace(good, **{name: torch.as_tensor(value)}).check()
+
+
+BAD_WALLS = [
+    (WALLS[0], r"walls must have the shape \(batch, rows, cols\), found \(4, 5\)"),
+    (np.zeros((2, 0, 5), dtype=bool), r"walls must have the shape \(batch, rows, cols\), found \(2, 0, 5\)"),
+    (WALLS.astype(np.uint8), r"walls must be boolean \(True where blocked\), found torch.uint8"),
+    (WALLS.astype(np.float32), "walls must be boolean"),
+]
+
+
+@pytest.mark.parametrize(("walls", "message"), BAD_WALLS)
+@pytest.mark.usefixtures("unchecked")
+def test_bad_walls_are_refused(walls, message):
+    with pytest.raises(ValueError, match=message):
+        MazeCondition.from_arrays(walls, START, GOAL)
+    good = MazeCondition.from_arrays(WALLS, START, GOAL)
+    with pytest.raises(ValueError, match=message):
+        replace(good, walls=torch.as_tensor(walls)).check()
+
+
+BAD_SDF = [
+    (
+        torch.zeros(2, 5, 4),
+        r"sdf must have the shape of walls \(2, 4, 5\), found \(2, 5, 4\)",
+    ),
+    (torch.zeros(2, 4, 5, dtype=torch.float64), "sdf must be float32.*found torch.float64"),
+    (torch.zeros(2, 4, 5, device="meta"), "sdf must be on cpu, where walls is; found meta"),
+    (torch.full((2, 4, 5), torch.nan), "sdf must be finite"),
+]
+
+
+@pytest.mark.parametrize(("sdf", "message"), BAD_SDF)
+@pytest.mark.usefixtures("unchecked")
+def test_bad_distances_are_refused(sdf, message):
+    good = MazeCondition.from_arrays(WALLS, START, GOAL)
+    with pytest.raises(ValueError, match=message):
+        replace(good, sdf=sdf).check()
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_fields_must_be_float32_tensors():
+    good = MazeCondition.from_arrays(WALLS, START, GOAL)
+    with pytest.raises(ValueError, match=r"start must be float32.*found torch\.float64"):
+        replace(good, start=good.start.double()).check()
+    with pytest.raises(ValueError, match=r"walls must be a tensor.*found ndarray"):
+        replace(good, walls=WALLS)
+    with pytest.raises(ValueError, match="walls must be an array or a tensor, found Maze"):
+        MazeCondition.from_arrays(Maze(WALLS[0]), START, GOAL)
