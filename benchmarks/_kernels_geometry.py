@@ -17,9 +17,9 @@ import torch
 from scipy.ndimage import distance_transform_edt
 
 from _timing import Row, compare, format_table
-from anchordiff.kernels.distance import distance
-from anchordiff.kernels.polyline import resample
-from anchordiff.kernels.sample import Expert, particle_samples
+from anchordiff.kernels.grid.distance import distance
+from anchordiff.kernels.grid.polyline import resample
+from anchordiff.kernels.grid.sample import Expert, particle_samples
 
 TWIN = Path(__file__).parents[1] / "tests" / "kernels" / "naive_sample.py"
 

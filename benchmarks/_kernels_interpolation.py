@@ -43,14 +43,14 @@ class Case:
     horizon: int
 
 
-def random_case(batch: int, num_anchors: int, horizon: int, dim: int) -> Case:
+def random_case(batch: int, num_keypoints: int, horizon: int, dim: int) -> Case:
     """Keypoints from a normal distribution; inner anchors uniform without replacement."""
     rng = np.random.default_rng(0)
     keys = rng.random((batch, horizon - 2))
-    inner = np.sort(keys.argsort(axis=1)[:, : num_anchors - 2] + 1, axis=1)
+    inner = np.sort(keys.argsort(axis=1)[:, : num_keypoints - 2] + 1, axis=1)
     anchors = np.pad(inner, ((0, 0), (1, 1)))
     anchors[:, -1] = horizon - 1
-    keypoints = rng.standard_normal((batch, num_anchors, dim), dtype=np.float32)
+    keypoints = rng.standard_normal((batch, num_keypoints, dim), dtype=np.float32)
     return Case(keypoints=keypoints, anchors=anchors, horizon=horizon)
 
 
@@ -83,7 +83,7 @@ def rows() -> list[Row]:
     torch.set_num_threads(1)
     for size in SIZES:
         case = random_case(*size)
-        batch, num_anchors, horizon, dim = size
+        batch, num_keypoints, horizon, dim = size
         steps = np.arange(horizon, dtype=np.float64)
         keypoints, index = torch.from_numpy(case.keypoints), torch.from_numpy(case.anchors)
         anchors, torch_steps = AnchorSet(index, horizon), torch.arange(horizon).repeat(batch, 1)
@@ -101,7 +101,7 @@ def rows() -> list[Row]:
         for name, work in ours.items():
             table.append(
                 compare(
-                    f"interpolate {name}, B {batch}, K {num_anchors}, {horizon} steps, D {dim}",
+                    f"interpolate {name}, B {batch}, K {num_keypoints}, {horizon} steps, D {dim}",
                     work,
                     peers,
                     # The bound is for the kernel's wrapper; a tensor's way in and out adds some microseconds.

@@ -18,8 +18,8 @@ from w9_pathfinding import envs, pf
 from w9_pathfinding.diagonal_movement import DiagonalMovement
 
 from _timing import Row, compare, format_table
-from anchordiff.kernels.geodesic import distance_field
-from anchordiff.kernels.grid_path import shortest_path, shortest_paths
+from anchordiff.kernels.grid.geodesic import distance_field
+from anchordiff.kernels.grid.grid_path import shortest_path, shortest_paths
 
 Cell = tuple[int, int]
 # Side and number of mazes.

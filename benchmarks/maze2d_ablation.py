@@ -21,13 +21,13 @@ import torch
 import tyro
 
 from anchordiff import TwoStagePipeline
-from anchordiff.evaluation.maze2d import Maze2dEvaluation, Planned, evaluate_maze2d
-from anchordiff.evaluation.maze2d.agents import Follow, pd
-from anchordiff.evaluation.maze2d.references import PACE
+from anchordiff.domains.pointmaze.benchmark import Maze2dEvaluation, Planned, evaluate_maze2d
+from anchordiff.domains.pointmaze.benchmark.agents import Follow, pd
+from anchordiff.domains.pointmaze.benchmark.references import PACE
+from anchordiff.domains.pointmaze.planner import PointMazePlanner
+from anchordiff.domains.pointmaze.world import PathTracker, PointMaze, Task, find_point_maze, find_walls
 from anchordiff.evaluation.tables import markdown_table
 from anchordiff.files import write_json
-from anchordiff.pointmaze import PathTracker, PointMaze, Task, find_point_maze, find_walls
-from anchordiff.pointmaze.planner import PointMazePlanner
 
 PD: Final = "Diffuser's PD"
 TRACKER: Final = "tracker"

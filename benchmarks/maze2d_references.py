@@ -11,10 +11,22 @@ from typing import get_args
 
 import tyro
 
-from anchordiff.evaluation.maze2d import Planned, evaluate_maze2d, reference_agents, shortest_planner
-from anchordiff.evaluation.maze2d.references import PACE
+from anchordiff.domains.pointmaze.benchmark import (
+    Planned,
+    evaluate_maze2d,
+    reference_agents,
+    shortest_planner,
+)
+from anchordiff.domains.pointmaze.benchmark.references import PACE
+from anchordiff.domains.pointmaze.world import (
+    POINT_MAZES,
+    PathTracker,
+    PointMaze,
+    Task,
+    find_point_maze,
+    find_walls,
+)
 from anchordiff.files import write_json, write_whole
-from anchordiff.pointmaze import POINT_MAZES, PathTracker, PointMaze, Task, find_point_maze, find_walls
 
 OUT = Path(__file__).parent.parent / "docs" / "results" / "maze2d"
 

@@ -44,11 +44,11 @@ from anchordiff import (
     KeypointDiffusionConfig,
     TwoStagePipeline,
 )
-from anchordiff.conditions import MazeCondition
-from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset
-from anchordiff.evaluation.maze2d import load_starts
-from anchordiff.evaluation.maze2d.references import PACE
-from anchordiff.pointmaze.mazes import GRID
+from anchordiff.domains.maze import ParticleMazeConfig, ParticleMazeDataset
+from anchordiff.domains.maze.condition import MazeCondition
+from anchordiff.domains.pointmaze.benchmark import load_starts
+from anchordiff.domains.pointmaze.benchmark.references import PACE
+from anchordiff.domains.pointmaze.world.mazes import GRID
 
 Mode = Literal["eager", "compiled"]
 ASKED = {"DDPM": 100.0, "DDIM": 10.0}

@@ -18,6 +18,7 @@ from typing import Any, Final
 import tyro
 
 from _timing import format_seconds
+from anchordiff.domains.maze import SUITES
 
 ROOT: Final = Path(__file__).parent.parent
 RESULTS: Final = ROOT / "docs" / "results"
@@ -100,7 +101,10 @@ def suites_table(results: Path) -> str:
         "| suite | pipeline, one sample | plan | full-sequence diffusion, 16 steps |",
         "|---|---|---|---|",
     ]
-    for path in sorted(results.glob("*/evaluation.json")):
+    for suite in sorted(SUITES):
+        path = results / suite / "evaluation.json"
+        if not path.exists():
+            continue
         content = json.loads(path.read_text("utf-8"))
         success = {name: f"{figures['success']:.1%}" for name, figures in content["methods"].items()}
         plan = next((value for name, value in success.items() if name.startswith("plan")), "")

@@ -19,7 +19,7 @@ import torch
 import tyro
 
 from anchordiff import InterpDenoiser, InterpDenoiserConfig, KeypointDiffusion, KeypointDiffusionConfig
-from anchordiff.data import ParticleMazeConfig, ParticleMazeDataset
+from anchordiff.domains.maze import ParticleMazeConfig, ParticleMazeDataset
 from anchordiff.training import TrainConfig, TrainStep, train
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective
 
