@@ -15,15 +15,15 @@ for maze in umaze medium large; do
   datasets+=("anchordiff/pointmaze/$maze-$flavour-v0")
 done
 
-training=(--dataset pointmaze --pointmaze.datasets "${datasets[@]}" --model.horizon 384 --threads 1 --resume
+training=(--domain pointmaze --data.datasets "${datasets[@]}" --model.horizon 384 --threads 1 --resume
   --train.steps "${TRAIN_STEPS:-4000}" --train.learning-rate 1e-3 --run.save-every 250 --run.evaluate-every 500
   --run.no-tensorboard)
 anchordiff train keypoints --out "$out/keypoints" "${training[@]}" --train.warmup-steps 300 --model.num-keypoints 12 \
   --model.encoder.no-value-iteration
 anchordiff train denoiser --out "$out/denoiser" "${training[@]}" --train.warmup-steps 200 --train.batch-size 32 \
   --encoder "$out/keypoints" --bootstrap.keypoints "$out/keypoints" --bootstrap.sampler-steps 2 \
-  --bootstrap.sampler-spacing quadratic --bootstrap.warmup-steps 1000 --model.num-anchors 12 \
-  --model.transformer.depth 3 --objective.horizons 96 128 192 256 384 --objective.step-weight 0.05 --objective.margin 0.25
+  --bootstrap.sampler-spacing quadratic --bootstrap.warmup-steps 1000 --model.num-keypoints 12 \
+  --model.transformer.depth 3 --objective.horizons 96 128 192 256 384 --objective.step-weight 0.05 --objective.terms.hinge.margin 0.25
 anchordiff bundle --keypoints "$out/keypoints" --denoiser "$out/denoiser" --out "$out/pipeline" --steps 2 --spacing quadratic
 
 for maze in umaze medium large; do
