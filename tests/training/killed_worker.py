@@ -18,11 +18,22 @@ from torch import Tensor, nn
 from anchordiff.training import Draw, RunOptions, Slot, TrainConfig, fit
 
 STEPS = 60
+RANDOM_KILLS = 6
 
 
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+    wait_for_the_parent()
+
+
+def wait_for_the_parent() -> None:
     time.sleep(60)
+
+
+def before_the_weights(act: Callable[[], None]) -> None:
+    """Act in place of writing the averaged weights, the last file of all."""
+    run = sys.modules["anchordiff.training.run"]
+    run.save = lambda *args, **options: act()
 
 
 def train(folder: Path, precision: str, *, pause: float = 0.0) -> None:
@@ -93,7 +104,6 @@ MOMENTS: dict[str, Callable[[], None]] = {
     "in the optimiser": lambda: nth_call(torch.optim.AdamW, "step", 7),
     "in the optimiser, after it": lambda: nth_call(torch.optim.AdamW, "step", 8, after_it),
     "while the average is updated": lambda: nth_call(torch, "_foreach_lerp_", 7),
-    "while the final weights are written": lambda: nth_call(Path, "replace", 10**6),
 }
 
 
@@ -123,7 +133,7 @@ def main() -> None:
     torch.optim.AdamW([torch.zeros(1)])  # its first call imports for two seconds, which the forks now share
     forked(lambda: train(folder / "whole", precision))
 
-    for moment, arm in list(MOMENTS.items())[:-1]:
+    for moment, arm in MOMENTS.items():
 
         def part(arm: Callable[[], None] = arm) -> None:
             arm()
@@ -131,21 +141,25 @@ def main() -> None:
 
         if forked(part) != signal.SIGKILL:
             sys.exit(f"not killed {moment}")
-    rng, random_kills = random.Random(0), 0
-    for _ in range(6):
-        ended = forked(lambda: train(killed, precision, pause=0.002), kill_after=rng.uniform(0.05, 0.25))
-        random_kills += ended == signal.SIGKILL
+
+    def never_ending() -> None:
+        before_the_weights(wait_for_the_parent)
+        train(killed, precision, pause=0.01)
+
+    rng = random.Random(0)
+    for _ in range(RANDOM_KILLS):
+        if forked(never_ending, kill_after=rng.uniform(0.05, 0.25)) != signal.SIGKILL:
+            sys.exit("not killed at a random time")
 
     def last_part() -> None:
-        # The last file of all: the averaged weights.
-        nth_call(sys.modules["anchordiff.training.run"], "save", 1)
+        before_the_weights(die)
         train(killed, precision)
 
     if forked(last_part) != signal.SIGKILL:
         sys.exit("not killed while the final weights are written")
     if forked(lambda: train(killed, precision)) != 0:
         sys.exit("the last part was killed")
-    sys.stdout.write(f"{len(MOMENTS)} chosen and {random_kills} random kills\n")
+    sys.stdout.write(f"{len(MOMENTS) + 1} chosen and {RANDOM_KILLS} random kills\n")
 
 
 if __name__ == "__main__":
