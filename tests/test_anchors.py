@@ -86,7 +86,7 @@ def test_step_times_are_those_of_anchors_at_every_step():
         ([[0, 2, 2, 4]], 5, r"found \[0, 2, 2, 4\]"),
         ([[0]], 5, "index must hold 2 to horizon = 5 anchors a row, found 1"),
         ([[0, 1, 2, 3]], 3, "index must hold 2 to horizon = 3 anchors a row, found 4"),
-        ([[0, 0]], 1, "horizon must be at least 2, found 1"),
+        ([[0, 0]], 1, "horizon must be an integer of at least 2, found 1"),
     ],
 )
 def test_bad_sets_are_refused(index, horizon, message):
@@ -112,3 +112,16 @@ def test_masks_with_unequal_rows_are_refused():
 def test_empty_masks_are_refused():
     with pytest.raises(ValueError, match="at least one row"):
         AnchorSet.from_mask(torch.zeros(0, 3, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int32])
+def test_small_integers_do_not_wrap(dtype, unchecked):
+    with pytest.raises(ValueError, match=r"index\[0\] must increase strictly from 0 to 15"):
+        AnchorSet(torch.tensor([[0, 9, 3, 15]], dtype=dtype), horizon=16)
+
+
+def test_lists_and_reals_are_refused(unchecked):
+    with pytest.raises(ValueError, match="index must be a tensor of integers, found list"):
+        AnchorSet([[0, 3]], horizon=4)
+    with pytest.raises(ValueError, match=r"horizon must be an integer of at least 2, found 4\.0"):
+        AnchorSet(torch.tensor([[0, 3]]), horizon=4.0)

@@ -180,3 +180,12 @@ def test_velocities_need_two_steps_of_positions(shape):
 def test_integer_keypoints_are_refused(method):
     with pytest.raises(ValueError, match=r"keypoints must be floating point, found torch\.int64"):
         interpolate(torch.tensor([[[0], [9], [12]]]), AnchorSet(torch.tensor([[0, 3, 4]]), 5), method=method)
+
+
+def test_arrays_are_refused_where_tensors_are_due(unchecked):
+    with pytest.raises(
+        ValueError, match="keypoints must be a tensor and anchors an AnchorSet, found ndarray and"
+    ):
+        interpolate(np.zeros((1, 2, 1)), AnchorSet(torch.tensor([[0, 3]]), horizon=4))
+    with pytest.raises(ValueError, match="found Tensor and list"):
+        interpolate(torch.zeros(1, 2, 1), [0, 3])

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from anchordiff.anchors import AnchorSet
 from anchordiff.records import TensorRecord
 
 
@@ -96,7 +98,7 @@ def test_moving_keeps_dtypes_and_everything_else():
 def test_records_are_frozen_and_errors_say_what_is_wrong():
     with pytest.raises(AttributeError):
         make(1).name = "m"
-    with pytest.raises(ValueError, match="times must be at least 1, found 0"):
+    with pytest.raises(ValueError, match="times must be an integer of at least 1, found 0"):
         make(1).repeat(0)
     with pytest.raises(ValueError, match="at least one record, found none"):
         Outer.collate([])
@@ -124,3 +126,35 @@ def test_copies_in_a_batch():
     for total in (0, 1, 3):
         with pytest.raises(ValueError, match=f"points must have a multiple of the 2 .* found {total}"):
             make(2).copies_in(total, "points")
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        (0, 2),
+        [0, 2],
+        range(0, 3, 2),
+        np.array([0, 2]),
+        torch.tensor([0, 2]),
+        np.array([True, False, True]),
+        (True, False, True),
+        (-3, -1),
+        slice(0, 3, 2),
+    ],
+)
+def test_any_sequence_selects_rows(index, unchecked):
+    record = AnchorSet(torch.tensor([[0, 1, 4], [0, 2, 4], [0, 3, 4]]), horizon=5)
+    assert record[index].index.tolist() == [[0, 1, 4], [0, 3, 4]]
+
+
+def test_no_index_takes_the_batch_axis_away(unchecked):
+    record = AnchorSet(torch.tensor([[0, 1, 4]]), horizon=5)
+    for index in (0, np.int64(0), torch.tensor(0), np.array(0)):
+        with pytest.raises(TypeError, match="index must"):
+            record[index]
+    for index in (None, ..., "0", 1.5, torch.zeros(1, 1, dtype=torch.long)):
+        with pytest.raises(TypeError, match="index must be a slice, a mask or a sequence of indices"):
+            record[index]
+    with pytest.raises(IndexError):
+        record[(0, 7)]
+    assert len(record[()]) == len(record[[]]) == 0

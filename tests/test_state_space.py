@@ -236,7 +236,11 @@ def test_a_space_is_saved_in_the_config_of_each_stage(angles, velocities, scale,
 def test_a_saved_space_that_is_wrong_says_where():
     config = KeypointDiffusionConfig(encoder=VectorEncoderConfig())
     for name, value, message in (
-        ("angles", [2], r"config\.states is no StateSpace: angles must lie in 0 \.\.\. 1, found 2"),
+        (
+            "angles",
+            [2],
+            r"config\.states is no StateSpace: angles must be different numbers in 0 \.\.\. 1, found",
+        ),
         ("angels", [1], r"config\.states\.angels is not a field of StateSpace"),
         ("scale", [1.0, "2"], r"config\.states\.scale\[1\] must be float, found '2'"),
     ):

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
+from anchordiff.checks import check_integer
 from anchordiff.records import TensorRecord
 
 
@@ -41,12 +42,14 @@ class AnchorSet(TensorRecord):
 
     def __post_init__(self) -> None:
         index = self.index
+        if not isinstance(index, Tensor):
+            raise ValueError(f"index must be a tensor of integers, found {type(index).__name__}")
         if index.ndim != 2 or index.is_floating_point() or index.dtype == torch.bool:
             raise ValueError(
                 f"index must be integers of shape (batch, K), found {index.dtype} {tuple(index.shape)}"
             )
-        if self.horizon < 2:
-            raise ValueError(f"horizon must be at least 2, found {self.horizon}")
+        check_integer("horizon", self.horizon, least=2)
+        index = index.long()  # before differences are taken, which unsigned numbers do not have
         if not 2 <= index.shape[1] <= self.horizon:
             raise ValueError(
                 f"index must hold 2 to horizon = {self.horizon} anchors a row, found {index.shape[1]}"
@@ -58,7 +61,7 @@ class AnchorSet(TensorRecord):
                 f"index[{row}] must increase strictly from 0 to {self.horizon - 1}, "
                 f"found {index[row].tolist()}"
             )
-        object.__setattr__(self, "index", index.long())
+        object.__setattr__(self, "index", index)
 
     def _map(self, function: Callable[[Any], Any]) -> "AnchorSet":
         # Moving, repeating and selecting rows keep a valid set valid: no second check, which would

@@ -1,7 +1,17 @@
 """Checks of values that several configs and calls share."""
 
+import math
 from collections.abc import Mapping
-from numbers import Integral
+from contextlib import suppress
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+BOOLS = (np.dtype(np.bool_),)
+INTEGERS = tuple(np.dtype(code) for code in "bhilqBHILQ")
 
 
 def check_integer(
@@ -14,9 +24,83 @@ def check_integer(
         raise ValueError(f"{name} must be at most {most_is} = {most}, found {value}")
 
 
+def check_number(
+    name: str,
+    value: object,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    most: float | None = None,
+) -> float:
+    """Return a finite number between limits as a float, or refuse it.
+
+    Args:
+        name: what the message calls it.
+        value: to look at.
+        least: the smallest that is allowed.
+        above: it must be larger than this.
+        below: it must be smaller than this.
+        most: the largest that is allowed.
+    """
+    found = math.nan
+    if isinstance(value, Real) and not isinstance(value, bool):
+        with suppress(OverflowError):
+            found = float(value)
+    limits = (
+        ("at least", least, least is None or found >= least),
+        ("more than", above, above is None or found > above),
+        ("less than", below, below is None or found < below),
+        ("at most", most, most is None or found <= most),
+    )
+    if not (math.isfinite(found) and all(holds for _, _, holds in limits)):
+        rules = " and ".join(f"{word} {limit:g}" for word, limit, _ in limits if limit is not None)
+        raise ValueError(f"{name} must be a finite number{rules and ' of '}{rules}, found {value!r}")
+    return found
+
+
+def check_array(
+    name: str,
+    value: object,
+    dtypes: tuple[np.dtype[np.generic], ...],
+    shape: tuple[int | str, ...],
+    *,
+    finite: bool = False,
+) -> npt.NDArray[Any]:
+    """Return an array as kernels need it, contiguous and in the machine's byte order, or refuse it.
+
+    Args:
+        name: what the message calls it.
+        value: to look at.
+        dtypes: which are allowed, in whatever byte order.
+        shape: for each axis its size, or a name where any size will do.
+        finite: whether NaN and infinities are refused.
+
+    Raises:
+        ValueError: says what was expected and what was found.
+    """
+    kinds = "integer" if dtypes == INTEGERS else " or ".join(kind.name for kind in dtypes)
+    axes = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+    expected = f"{'an' if kinds[0] == 'i' else 'a'} {kinds} array ({axes})"
+    if not isinstance(value, np.ndarray):
+        raise ValueError(f"{name} must be {expected}, found {type(value).__name__}")
+    if (
+        value.dtype.newbyteorder("=") not in dtypes
+        or value.ndim != len(shape)
+        or any(isinstance(size, int) and size != axis for size, axis in zip(shape, value.shape, strict=True))
+    ):
+        raise ValueError(f"{name} must be {expected}, found {value.dtype} {value.shape}")
+    if finite and not np.isfinite(value).all():
+        place = tuple(int(axis[0]) for axis in np.nonzero(~np.isfinite(value)))
+        raise ValueError(f"{name} must be finite, found {value[place]} at {list(place)}")
+    if value.flags.c_contiguous and value.dtype.isnative:
+        return value
+    return np.ascontiguousarray(value, value.dtype.newbyteorder("="))
+
+
 def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
     """Refuse what is not among `choices`."""
-    if value not in choices:
+    if not any(isinstance(value, type(choice)) and value == choice for choice in choices):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, found {value!r}")
 
 

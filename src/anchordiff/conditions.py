@@ -81,13 +81,16 @@ class Condition(TensorRecord, ABC):
 
 
 def as_tensor(name: str, array: ArrayLike) -> Tensor:
-    """An array or a tensor as a tensor.
+    """A tensor as it is, or a copy of an array: what the caller writes into it later does not matter.
 
     Raises:
         ValueError: if it is neither; the message calls it `name`.
     """
+    if isinstance(array, Tensor):
+        return array
     try:
-        return torch.as_tensor(array)
+        values = np.asarray(array)
+        return torch.tensor(values.astype(values.dtype.newbyteorder("=")))
     except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(
             f"{name} must be an array or a tensor, found {type(array).__name__} ({error})"

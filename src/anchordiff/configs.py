@@ -24,14 +24,57 @@ Example:
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from numbers import Integral
+from functools import cache
+from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 Config = TypeVar("Config")
+Class = TypeVar("Class", bound=type)
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+
+def exact(cls: Class) -> Class:
+    """Make a frozen dataclass refuse values that its annotations do not allow, when it is made.
+
+    Written below `@dataclass`. Numbers of NumPy become Python's, since they would neither be saved nor compared as
+    what they look like; an integer where a real number is asked for becomes one. Fields of other classes are looked
+    at by `isinstance`; what is no class (callables, type variables) is let through.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> import numpy as np
+        >>> @dataclass(frozen=True, kw_only=True)
+        ... @exact
+        ... class Rate:
+        ...     start: float = 0.1
+        ...     steps: int = 100
+        >>> Rate(start=np.float64(0.5), steps=np.int64(3))
+        Rate(start=0.5, steps=3)
+        >>> Rate(steps=2.5)
+        Traceback (most recent call last):
+        ...
+        ValueError: steps must be an integer, found 2.5
+    """
+    rules: Callable[[Any], None] | None = cls.__dict__.get("__post_init__")
+
+    def check(self: Any) -> None:  # noqa: ANN401
+        for name, hint in _hints(cls).items():
+            value = getattr(self, name)
+            found = _exact(hint, value)
+            if found is _UNFIT:
+                raise ValueError(f"{name} must be {_told(hint)}, found {value!r}")
+            if found is not value:
+                object.__setattr__(self, name, found)
+        if rules is not None:
+            rules(self)
+
+    cls.__post_init__ = check  # type: ignore[attr-defined]
+    return cls
 
 
 def config_to_json(config: object) -> dict[str, Json]:
@@ -95,6 +138,74 @@ def differences(saved: Mapping[str, Any], given: Mapping[str, Any], *, prefix: s
         elif _plain(old) != _plain(new):
             found.append(f"{prefix}{name}={new!r} (saved: {old!r})")
     return found
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    hints = get_type_hints(cls)
+    return {f.name: hints[f.name] for f in fields(cls)}
+
+
+_UNFIT = object()
+
+
+def _exact(hint: Any, value: Any) -> Any:  # noqa: ANN401
+    """The value as `hint` means it, or `_UNFIT`."""
+    origin, choices = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        fits = (
+            _exact(choice, value) for choice in sorted(choices, key=lambda choice: type(value) is not choice)
+        )
+        return next((fit for fit in fits if fit is not _UNFIT), _UNFIT)
+    if origin is Literal:
+        return value if any(isinstance(value, type(c)) and value == c for c in choices) else _UNFIT
+    if hint in (None, NoneType):
+        return None if value is None else _UNFIT
+    if hint is bool:
+        return bool(value) if isinstance(value, bool | np.bool_) else _UNFIT
+    if hint is int or hint is float:
+        kind = Integral if hint is int else Real
+        if not isinstance(value, kind) or isinstance(value, bool):
+            return _UNFIT
+        number: Any = value
+        return number if type(number) is hint else hint(number)
+    if origin in (tuple, list):
+        return _exact_items(origin, choices, value)
+    kind = origin or hint
+    if kind is Callable:  # its own rule says what it is a function of
+        return value
+    return value if not isinstance(kind, type) or isinstance(value, kind) else _UNFIT
+
+
+def _exact_items(kind: type, hints: tuple[Any, ...], value: object) -> object:
+    if not isinstance(value, kind):
+        return _UNFIT
+    if kind is list or (len(hints) == 2 and hints[1] is Ellipsis):
+        hints = (hints[0],) * len(value)  # type: ignore[arg-type]
+    if len(hints) != len(value):  # type: ignore[arg-type]
+        return _UNFIT
+    items = [_exact(hint, item) for hint, item in zip(hints, value, strict=True)]  # type: ignore[call-overload]
+    if any(item is _UNFIT for item in items):
+        return _UNFIT
+    same = all(item is old for item, old in zip(items, value, strict=True))  # type: ignore[call-overload]
+    return value if same else kind(items)
+
+
+def _told(hint: Any) -> str:  # noqa: ANN401
+    """What an annotation asks for, in words."""
+    words = {bool: "True or False", int: "an integer", float: "a number", str: "a text", NoneType: "None"}
+    origin, choices = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return " or ".join(map(_told, choices))
+    if origin is Literal:
+        return f"one of {', '.join(map(repr, choices))}"
+    if origin is tuple:
+        every = len(choices) == 2 and choices[1] is Ellipsis
+        inner = f"each {_told(choices[0])}" if every else ", ".join(map(_told, choices))
+        return f"a tuple ({inner})"
+    if hint in words:
+        return words[hint]
+    return f"a {getattr(origin or hint, '__name__', hint)}"
 
 
 def _to_json(value: object, where: str) -> Json:

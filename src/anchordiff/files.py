@@ -6,13 +6,57 @@ import json
 import os
 import secrets
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
+
+from anchordiff.errors import FolderInUseError
 
 if sys.platform != "win32":
     import fcntl
+
+
+LOCK: Final = ".lock"
+"""File in a folder that some process is writing into."""
+
+
+@contextmanager
+def locked(folder: Path, *, wait: float = 0.0) -> Iterator[None]:
+    """Keep other processes from writing into a folder, which is made if needed.
+
+    The system lets go of the lock when its holder ends, however that happens. Where there are no such locks (Windows,
+    some network file systems), nobody is kept out.
+
+    Args:
+        folder: where to.
+        wait: seconds to wait for another holder.
+
+    Raises:
+        FolderInUseError: if another process holds it for longer.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path, deadline = folder / LOCK, time.monotonic() + wait
+    while True:
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b")
+        try:
+            if _lock(file, path):
+                break
+        except OSError:
+            break
+        # The last holder may have removed this very file: then another try is due.
+        if _is_at(file, path) and time.monotonic() >= deadline:
+            file.close()
+            raise FolderInUseError(f"{folder} is in use: another process is writing into it")
+        file.close()
+        time.sleep(0.01)
+    with file:
+        try:
+            yield
+        finally:
+            if sys.platform != "win32" and _is_at(file, path):
+                path.unlink()
 
 
 def write_whole(path: Path, content: bytes) -> None:

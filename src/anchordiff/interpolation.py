@@ -45,6 +45,11 @@ def interpolate(
         >>> interpolate(torch.tensor([[[0.0], [4.0], [5.0]]]), anchors)[0, :, 0].tolist()
         [0.0, 2.0, 4.0, 5.0]
     """
+    if not (isinstance(keypoints, Tensor) and isinstance(anchors, AnchorSet)):
+        raise ValueError(
+            "keypoints must be a tensor and anchors an AnchorSet, "
+            f"found {type(keypoints).__name__} and {type(anchors).__name__}"
+        )
     index = anchors.index
     if (
         method == "linear"
@@ -89,6 +94,8 @@ def with_velocity(
         >>> with_velocity(torch.tensor([[[0.0, 0.0], [1.0, 0.0], [1.0, 2.0]]]))[0, :, 2:].tolist()
         [[1.0, 0.0], [0.0, 2.0], [0.0, 2.0]]
     """
+    if not isinstance(positions, Tensor):
+        raise ValueError(f"positions must be a tensor, found {type(positions).__name__}")
     if positions.ndim != 3 or positions.shape[1] < 2:
         raise ValueError(
             "positions must have the shape (batch, at least 2 steps, positions), "

@@ -4,8 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, SupportsIndex, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from anchordiff.checks import check_integer
 
 Record = TypeVar("Record", bound="TensorRecord")
 
@@ -42,17 +45,15 @@ class TensorRecord:
                 return len(value)
         raise TypeError(f"{type(self).__name__} holds no tensor, so it has no length")
 
-    def __getitem__(self: Record, index: slice | Tensor | Sequence[int]) -> Record:
+    def __getitem__(self: Record, index: slice | Tensor | np.ndarray | Sequence[int]) -> Record:
         """Select elements of the batch axis by a slice, a mask or a sequence of indices.
 
         Raises:
-            TypeError: for a single number, which would take the batch axis away.
+            TypeError: for a single number, which would take the batch axis away, or what is no index.
+            IndexError: if there is no such element.
         """
-        if isinstance(index, SupportsIndex) and not isinstance(index, Tensor):
-            raise TypeError(
-                f"index must keep the batch axis: write [{index}:{index} + 1] instead of [{index}]"
-            )
-        return self._map(lambda value: value[index])
+        rows = index if isinstance(index, slice) else _rows(index)
+        return self._map(lambda value: value[rows])
 
     def copies_in(self, total: int, name: str) -> int:
         """How often each element occurs in a batch of `total`, that of the argument `name`.
@@ -90,8 +91,7 @@ class TensorRecord:
         Raises:
             ValueError: if `times` is below 1.
         """
-        if times < 1:
-            raise ValueError(f"times must be at least 1, found {times}")
+        check_integer("times", times)
         return self._map(
             lambda value: (
                 value.repeat(times)
@@ -120,3 +120,15 @@ class TensorRecord:
             elif isinstance(parts[0], TensorRecord):
                 changes[f.name] = type(parts[0]).collate(parts)
         return replace(first, **changes)
+
+
+def _rows(index: object) -> Tensor:
+    """A mask or indices along the batch axis, of whatever kind of sequence."""
+    if isinstance(index, Tensor | np.ndarray) and index.ndim == 1:
+        return torch.as_tensor(index)
+    if isinstance(index, Sequence) and not isinstance(index, str):
+        # A tuple of numbers would otherwise be one index into several axes.
+        return torch.tensor(list(index), dtype=None if index else torch.long)
+    if isinstance(index, SupportsIndex) and getattr(index, "ndim", 0) == 0:
+        raise TypeError(f"index must keep the batch axis: write [{index}:{index} + 1] instead of [{index}]")
+    raise TypeError(f"index must be a slice, a mask or a sequence of indices, found {index!r}")

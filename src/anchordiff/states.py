@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from anchordiff.anchors import AnchorSet
 from anchordiff.checks import check_choice, check_integer
+from anchordiff.configs import exact
 from anchordiff.interpolation import interpolate, with_velocity
 
 Normaliser = Literal["deviation", "range", "quantiles"]
@@ -31,6 +32,7 @@ _QUANTILES = (0.01, 0.99)
 
 @final
 @dataclass(frozen=True, kw_only=True)
+@exact
 class StateSpace:
     r"""What one step of a trajectory holds.
 
@@ -87,9 +89,10 @@ class StateSpace:
     def __post_init__(self) -> None:
         check_integer("positions", self.positions)
         check_integer("pace", self.pace)
-        for number in self.angles:
-            if not 0 <= number < self.positions:
-                raise ValueError(f"angles must lie in 0 ... {self.positions - 1}, found {number}")
+        if len({n for n in self.angles if 0 <= n < self.positions}) < len(self.angles):
+            raise ValueError(
+                f"angles must be different numbers in 0 ... {self.positions - 1}, found {self.angles}"
+            )
         if self.patches is not None:
             for number in self.patches:
                 check_integer("patches", number)
@@ -98,8 +101,6 @@ class StateSpace:
                     f"positions must be a multiple of the {self.num_tokens} patches, without velocities, "
                     f"found {self.positions}{' with velocities' if self.velocities else ''}"
                 )
-        if len(set(self.angles)) < len(self.angles):
-            raise ValueError(f"angles must be different numbers, found {self.angles}")
         for name, least in (("scale", 0.0), ("centre", -math.inf), ("unit", 0.0), ("reach", 0.0)):
             value = getattr(self, name)
             values = value if isinstance(value, tuple) else (value,)

@@ -177,6 +177,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _file(self, name, revision, path):
         if repository := self._repository(name):
             commit = repository.find(revision)
+            if commit is None:
+                self._answer(404, {"error": "no revision"}, X_Error_Code="RevisionNotFound")
+                return
             content = repository.commits[commit].get(path)
             if content is None:
                 self._answer(404, {"error": "no file"}, X_Error_Code="EntryNotFound")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from folder_tools import assert_same_weights, edit, edit_weights, unseal
+from safetensors.torch import load_file
 from torch import nn
 
 import anchordiff
@@ -15,24 +16,7 @@ from anchordiff.hub.registry import find_class
 from anchordiff.pipeline import TwoStagePipeline
 from anchordiff.stages.keypoints import KeypointDiffusion
 
-
-def assert_same_weights(a, b, **tolerance):
-    first, second = a.state_dict(), b.state_dict()
-    assert first.keys() == second.keys()
-    for name, weight in first.items():
-        torch.testing.assert_close(second[name], weight, **({"rtol": 0, "atol": 0} | tolerance))
-
-
-def edit(path, change):
-    data = json.loads(path.read_text())
-    change(data)
-    path.write_text(json.dumps(data))
-
-
-def edit_weights(path, change):
-    weights = load_file(path)
-    change(weights)
-    save_file(weights, path)
+FILES = ("config.json", "model.safetensors")
 
 
 def test_a_pipeline_returns_as_it_was(pipe, tmp_path):
@@ -49,7 +33,7 @@ def test_a_pipeline_returns_as_it_was(pipe, tmp_path):
 def test_the_layout(pipe, tmp_path):
     pipe.save_pretrained(tmp_path)
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
-    parts = ["denoiser/config.json", "denoiser/model.safetensors"]
+    parts = ["README.md", "denoiser/config.json", "denoiser/model.safetensors"]
     parts += ["keypoints/config.json", "keypoints/model.safetensors", "model_index.json"]
     assert files == parts
     index = json.loads((tmp_path / "model_index.json").read_text())
@@ -196,6 +180,7 @@ def test_a_shared_encoder_is_shared_again(pipe, tiny_denoiser, tmp_path):
 
 def test_broken_files_are_named(pipe, tmp_path):
     pipe.save_pretrained(tmp_path)
+    unseal(tmp_path)
     weights = tmp_path / "denoiser" / "model.safetensors"
     content = weights.read_bytes()
     weights.write_bytes(content[: len(content) // 2])

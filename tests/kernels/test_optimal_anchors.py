@@ -75,11 +75,13 @@ def test_impossible_counts_are_refused():
         optimal_anchors(trajectory, 1)
     with pytest.raises(ValueError, match="found 7"):
         optimal_anchors(trajectory, 7)
-    with pytest.raises(ValueError, match="num_keypoints must be at least 1"):
+    with pytest.raises(ValueError, match="num_keypoints must be an integer of at least 1"):
         optimal_anchors(trajectory, 0)
-    with pytest.raises(ValueError, match="three axes"):
+    with pytest.raises(
+        ValueError, match=r"trajectory must be .* array \(batch, horizon, dim\), found float64"
+    ):
         optimal_anchors(trajectory[0], 2)
-    with pytest.raises(ValueError, match=r"taken must have the shape \(2, 6\)"):
+    with pytest.raises(ValueError, match=r"taken must be a bool array \(2, 6\)"):
         optimal_anchors(trajectory, 2, taken=np.zeros((1, 6), bool))
 
 
@@ -123,3 +125,44 @@ def test_the_refusal_names_the_bounds():
     with pytest.raises(ValueError, match=r"count must be 8 to 64 .* within 9, found 7"):
         draw_bounded_gaps(np.zeros((1, 64), bool), 7, gap=9, uniform=uniform)
     assert draw_bounded_gaps(np.zeros((1, 64), bool), 8, gap=9, uniform=uniform).sum() == 8
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: optimal_anchors(np.zeros((1, 3, 2)), 3, taken=np.ones((1, 3), int)),
+            r"taken must be a bool array \(1, 3\), found int64 \(1, 3\)",
+        ),
+        (lambda: optimal_anchors(np.full((1, 3, 2), np.nan), 2), "trajectory must be finite, found nan"),
+        (lambda: optimal_anchors(np.geomspace(1, 1e300, 4).reshape(1, 4, 1), 2), "squares are finite"),
+        (lambda: optimal_anchors(np.zeros((1, 3, 2)), 2.5), "num_keypoints must be an integer"),
+        (lambda: spread_evenly(np.zeros((1000, 0), bool), 5), "horizon of at least 2 steps, found 0"),
+        (lambda: spread_evenly(np.zeros((2, 4), bool), 5), "at most the free steps of row 0, 4, found 5"),
+        (lambda: spread_evenly(np.zeros(4, bool), 2), r"taken must be a bool array \(batch, horizon\)"),
+        (lambda: spread_evenly(np.zeros((2, 4), bool), -1), "count must be an integer of at least 0"),
+        (
+            lambda: draw_bounded_gaps(np.zeros((2, 4), bool), 2, gap=0, uniform=np.zeros((2, 4))),
+            "gap must be",
+        ),
+        (
+            lambda: draw_bounded_gaps(np.zeros((2, 4), bool), 2, gap=3, uniform=np.ones((2, 4))),
+            r"uniform must lie in \[0, 1\), found 1.0",
+        ),
+        (
+            lambda: draw_bounded_gaps(np.zeros((2, 4), bool), 2, gap=3, uniform=np.zeros((2, 3))),
+            r"uniform must be a float64 array \(2, 4\)",
+        ),
+    ],
+)
+def test_arrays_and_numbers_that_do_not_fit_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_a_gap_beyond_the_horizon_binds_nothing():
+    uniform = np.random.default_rng(0).random((5, 16))
+    taken = np.zeros((5, 16), bool)
+    wide = draw_bounded_gaps(taken, 4, gap=2**63 - 1, uniform=uniform)
+    assert (wide == draw_bounded_gaps(taken, 4, gap=15, uniform=uniform)).all()
+    assert (wide.sum(axis=1) == 4).all()

@@ -180,7 +180,36 @@ def test_fp16_skips_a_step_that_overflows_and_lowers_the_scale(toy):
     assert skipped[0]
     assert not skipped[-1]
     assert state.scaler.get_scale() == 2.0 ** (24 - sum(skipped))
-    assert state.step == 12
+    assert (state.step, state.skipped) == (12, sum(skipped))
+    assert state.ema.updates == 12 - sum(skipped)
+
+
+def test_a_skipped_step_is_none_of_the_warm_up(toy):
+    config = TrainConfig(steps=40, batch_size=8, warmup_steps=10, learning_rate=3e-4, precision="fp16")
+    state = TrainState(toy.model(), config)
+    state.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**30, growth_interval=10**6)
+    rates = [
+        s.learning_rate
+        for s in train(state.model, toy.batches, toy.exact_loss, config, state=state)
+        if not s.skipped
+    ]
+    assert state.skipped >= 3
+    assert rates[:3] == pytest.approx([3e-5, 6e-5, 9e-5])
+
+
+def test_a_frozen_part_stays_frozen(toy):
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    model[1].eval()
+    seen = []
+
+    def loss(model: nn.Module, batch: torch.Tensor, draw: Draw) -> torch.Tensor:
+        seen.append((model.training, model[1].training))
+        return model(batch).square().mean()
+
+    for _ in train(model, lambda slot: torch.ones(slot.size, 4), loss, SHORT):
+        model.eval()  # what the caller does between two steps is undone
+    assert seen == [(True, False)] * SHORT.steps
+    assert int(model[1].num_batches_tracked) == 0
 
 
 def test_fp16_gives_up_where_no_scale_helps(toy):

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from anchordiff.errors import CorruptFileError, TrainingError
-from anchordiff.training import Draw, RunOptions, TrainConfig, fit, read_checkpoint, read_log
+from anchordiff.training import Draw, RunOptions, Slot, TrainConfig, fit, read_checkpoint, read_log
 
 CONFIG = TrainConfig(steps=30, batch_size=8, warmup_steps=5, learning_rate=1e-2, ema_decay=0.9)
 QUIET = RunOptions(log_every=4, save_every=10, tensorboard=False, progress=False)
@@ -195,7 +195,36 @@ def test_ctrl_c_saves_the_step_at_hand_and_a_resume_ends_with_the_same_bits(toy,
 def test_bad_options_are_named():
     with pytest.raises(ValueError, match="save_every must be at least 1, found 0"):
         RunOptions(save_every=0)
-    with pytest.raises(ValueError, match="best_is must be 'lowest' or 'highest', found 'min'"):
+    with pytest.raises(ValueError, match="best_is must be one of 'lowest', 'highest', found 'min'"):
         RunOptions(best_is="min")
     with pytest.raises(ValueError, match="max_seconds must not be negative, found -1"):
         RunOptions(max_seconds=-1)
+
+
+def test_evaluating_changes_no_weight_of_a_model_with_a_frozen_part(tmp_path: Path):
+    def run(folder: str, every: int | None) -> tuple[nn.Module, list[tuple[bool, bool]]]:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+        model[1].eval()
+        seen = []
+
+        def evaluate(model: nn.Module, step: int) -> dict[str, float]:
+            seen.append((model.training, model[1].training))
+            return {"loss": 0.0}
+
+        def batches(slot: Slot) -> torch.Tensor:
+            return torch.randn(slot.size, 4, generator=torch.Generator().manual_seed(slot.seed(1)))
+
+        config = TrainConfig(steps=8, batch_size=8, learning_rate=1e-2)
+        options = RunOptions(tensorboard=False, progress=False, evaluate_every=every or 1000)
+        fit(
+            model, batches, lambda model, x, draw: (model(x) - 1).square().mean(), config, tmp_path / folder,
+            evaluate=evaluate if every else None, options=options,
+        )  # fmt: skip
+        return model, seen
+
+    (plain, _), (watched, seen) = run("plain", None), run("watched", 2)
+    assert seen == [(False, False)] * 4
+    assert int(watched[1].num_batches_tracked) == 0
+    for name, value in plain.state_dict().items():
+        assert torch.equal(value, watched.state_dict()[name])

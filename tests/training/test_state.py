@@ -23,9 +23,9 @@ def test_frozen_weights_are_left_out():
 
 
 def test_another_configs_state_is_refused():
-    state = TrainState(nn.Linear(1, 1), TrainConfig(steps=3)).state_dict()
+    state = TrainState(nn.Linear(1, 1), TrainConfig(steps=3, warmup_steps=0)).state_dict()
     with pytest.raises(ValueError, match=r"found steps=4 \(saved: 3\)$"):
-        TrainState(nn.Linear(1, 1), TrainConfig(steps=4)).load_state_dict(state)
+        TrainState(nn.Linear(1, 1), TrainConfig(steps=4, warmup_steps=0)).load_state_dict(state)
 
 
 def test_tensors_names_all_that_processes_share():

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from anchordiff import hub, plugins
+from anchordiff.configs import exact
 from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.data.source import Source
 from anchordiff.pipeline import Plan, TwoStagePipeline
@@ -28,6 +29,7 @@ StageConfig = TypeVar("StageConfig", KeypointDiffusionConfig, InterpDenoiserConf
 
 
 @dataclass(frozen=True, kw_only=True)
+@exact
 class PlanSettings:
     """What every `generate` has beside what its domain asks for.
 
@@ -96,6 +98,7 @@ class PlanRequest(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
+@exact
 class BenchmarkSettings:
     """What every `evaluate` has beside what its domain asks for.
 

@@ -5,6 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from anchordiff.errors import DownloadError
 from anchordiff.hub.folders import CONFIG, WEIGHTS
 
 INDEX: Final = "model_index.json"
@@ -42,6 +43,8 @@ def locate(
                 str(source), revision=revision, token=token, cache_dir=cache_dir,
                 local_files_only=local_files_only, subfolder=subfolder,
             )  # fmt: skip
+        except DownloadError:
+            raise
         except Exception as error:
             # A mistyped path looks like an id, and the client's message is about connections alone.
             error.add_note(f"there is no folder {source} here")
@@ -90,8 +93,17 @@ def _download(
     wanted = [f"{subfolder}/{name}" for name in (CONFIG, WEIGHTS)] if subfolder is not None else [
         INDEX, CONFIG, WEIGHTS, f"*/{CONFIG}", f"*/{WEIGHTS}",
     ]  # fmt: skip
-    folder = snapshot_download(
-        repo_id, revision=revision, token=token, cache_dir=cache_dir, local_files_only=local_files_only,
-        allow_patterns=wanted, library_name="anchordiff", library_version=__version__,
-    )  # fmt: skip
+    try:
+        folder = snapshot_download(
+            repo_id, revision=revision, token=token, cache_dir=cache_dir, local_files_only=local_files_only,
+            allow_patterns=wanted, library_name="anchordiff", library_version=__version__,
+        )  # fmt: skip
+    except Exception as error:
+        # The client lets errors of the transport below it through, whichever library that is.
+        if type(error).__module__.split(".")[0].startswith(("http", "requests", "urllib3")):
+            raise DownloadError(
+                f"{repo_id} was not downloaded whole ({type(error).__name__}: {' '.join(str(error).split())}); call "
+                "again: files that are whole are kept"
+            ) from None
+        raise
     return Path(folder)

@@ -1,6 +1,7 @@
 """The one place where kernels meet Numba's compiler."""
 
 import hashlib
+import warnings
 from collections.abc import Callable
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -8,6 +9,8 @@ from typing import Any, TypeVar
 
 import numba
 from numba.core.caching import FunctionCache
+
+from anchordiff.errors import DAMAGE
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -32,12 +35,36 @@ class _Cache(FunctionCache):
     """Numba's cache on disk, for functions that call functions of other files.
 
     Numba takes machine code for fresh as long as the function's own file is the same, although it contains the
-    functions that it calls. Here it is fresh as long as no kernel's file has changed.
+    functions that it calls. Here it is fresh as long as no kernel's file has changed. Files that cannot be read are
+    made anew; where none can be written, say on a full disk, kernels work without and a warning says so.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)  # type: ignore[no-untyped-call]
         self._cache_file._source_stamp = _STAMP
+
+    def load_overload(self, sig: object, target_context: object) -> Any:  # noqa: ANN401
+        """The machine code for a signature, or None where there is none that can be read."""
+        try:
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except DAMAGE:
+            self._try(self._cache_file.flush)
+            return None
+
+    def save_overload(self, sig: object, data: object) -> None:
+        """Keep machine code for the next process."""
+        self._try(super().save_overload, sig, data)
+
+    def _try(self, write: Callable[..., None], *arguments: object) -> None:
+        try:
+            write(*arguments)
+        except OSError as error:
+            warnings.warn(
+                f"the compiled kernels cannot be kept in {self.cache_path} ({error}), so that every process has to "
+                "compile them; NUMBA_CACHE_DIR names another folder",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
 
 def kernel(*, fastmath: bool = False) -> Callable[[Function], Function]:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Bool, Float, Int
 
+from anchordiff.checks import BOOLS, FLOATS, check_array, check_integer
 from anchordiff.kernels._jit import kernel
 
 Bools = npt.NDArray[np.bool_]
@@ -119,11 +120,28 @@ def spread_evenly(taken: Bool[np.ndarray, "batch horizon"], count: int) -> Bool[
 
     Args:
         taken: steps that are anchors already.
-        count: steps to add; at most the free steps of every row (the caller's duty).
+        count: steps to add; at most the free steps of every row.
+
+    Raises:
+        ValueError: if a row has too few free steps, or shapes or dtypes do not fit.
     """
+    taken = check_taken(taken)
+    check_integer("count", count, least=0)
+    free = taken.shape[1] - taken.sum(axis=1)
+    if len(free) and count > free.min():
+        row = int(free.argmin())
+        raise ValueError(f"count must be at most the free steps of row {row}, {free[row]}, found {count}")
     out = np.zeros(taken.shape, np.bool_)
-    _spread(np.ascontiguousarray(taken), count, out)
+    _spread(taken, int(count), out)
     return out
+
+
+def check_taken(taken: object, batch: int | str = "batch", horizon: int | str = "horizon") -> Bools:
+    """Return marks of the steps that are anchors already as kernels need them, or refuse them."""
+    marks: Bools = check_array("taken", taken, BOOLS, (batch, horizon))
+    if marks.shape[1] < 2:
+        raise ValueError(f"taken must have a horizon of at least 2 steps, found {marks.shape[1]}")
+    return marks
 
 
 def optimal_anchors(
@@ -143,7 +161,8 @@ def optimal_anchors(
         taken: steps that are anchors already; they help to interpolate and are not in the result.
 
     Raises:
-        ValueError: if there is no such choice or shapes do not fit.
+        ValueError: if there is no such choice, shapes or dtypes do not fit, or a state is NaN, infinite or so
+            large that errors overflow.
 
     Example:
         >>> import numpy as np
@@ -151,28 +170,23 @@ def optimal_anchors(
         >>> optimal_anchors(corner, 3).tolist()
         [[0, 2, 3]]
     """
-    if trajectory.ndim != 3 or trajectory.dtype.char not in "fd":
-        raise ValueError(
-            "trajectory must be a float32 or float64 array of three axes, "
-            f"found {trajectory.dtype} {trajectory.shape}"
-        )
+    trajectory = check_array("trajectory", trajectory, FLOATS, ("batch", "horizon", "dim"), finite=True)
     batch, horizon, _ = trajectory.shape
-    if taken is None:
-        taken = np.zeros((batch, horizon), np.bool_)
-    if taken.shape != (batch, horizon):
-        raise ValueError(f"taken must have the shape {(batch, horizon)}, found {taken.shape}")
-    if num_keypoints < 1 or horizon < 2:
-        raise ValueError(
-            f"num_keypoints must be at least 1 and horizon 2, found {num_keypoints} and {horizon}"
-        )
-    out = np.empty((batch, num_keypoints), np.int64)
-    trajectory, taken = np.ascontiguousarray(trajectory), np.ascontiguousarray(taken)
-    _optimal_rows(trajectory, taken, out)
-    if batch and out[:, 0].min() < 0:
-        row = int(out[:, 0].argmin())
-        free = ~taken[row]
+    free = ~check_taken(np.zeros((batch, horizon), np.bool_) if taken is None else taken, batch, horizon)
+    check_integer("num_keypoints", num_keypoints)
+    ends, steps = free[:, [0, -1]].sum(axis=1), free.sum(axis=1)
+    unfit = (num_keypoints < ends) | (num_keypoints > steps)
+    if unfit.any():
+        row = int(unfit.argmax())
         raise ValueError(
             f"num_keypoints must be between the free ends and the free steps of row {row}, "
-            f"{int(free[0]) + int(free[-1])} to {int(free.sum())}, found {num_keypoints}"
+            f"{ends[row]} to {steps[row]}, found {num_keypoints}"
+        )
+    out = np.empty((batch, num_keypoints), np.int64)
+    _optimal_rows(trajectory, ~free, out)
+    if batch and out[:, 0].min() < 0:
+        row = int(out[:, 0].argmin())
+        raise ValueError(
+            f"trajectory must hold numbers whose squares are finite, found up to {np.abs(trajectory[row]).max():g}"
         )
     return out

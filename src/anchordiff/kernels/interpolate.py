@@ -14,12 +14,13 @@ from numba import types
 from numba.core.errors import TypingError
 from numba.extending import overload
 
+from anchordiff.checks import FLOATS, check_array, check_integer
 from anchordiff.kernels._jit import kernel
 
 Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+MOST_STEPS = 2**31 - 1
 # What kernels return besides the number of a row with bad anchors.
 _DONE, _UNFIT = -1, -2
 
@@ -212,7 +213,7 @@ def interpolate_linear(
         out = np.empty((batch, horizon, dim), keypoints.dtype)
         if _fill(keypoints, anchors, out) == _DONE:
             return out
-    except (AttributeError, ValueError, TypingError):
+    except (AttributeError, MemoryError, OverflowError, TypeError, ValueError, TypingError):
         pass
     return _interpolate_checked(keypoints, anchors, horizon)
 
@@ -241,8 +242,12 @@ def _interpolate_checked(
     keypoints: npt.NDArray[np.floating], anchors: Ints, horizon: int
 ) -> npt.NDArray[np.floating]:
     keypoints, anchors = _checked(keypoints, anchors, "keypoints")
+    check_integer("horizon", horizon, least=2, most=MOST_STEPS, most_is="the largest horizon")
     if keypoints.shape[1] != anchors.shape[1]:
         raise ValueError(f"keypoints must have {anchors.shape[1]} anchors, found {keypoints.shape[1]}")
+    unfit = anchors[:, -1] != horizon - 1
+    if unfit.any():
+        raise _bad_anchors(anchors, int(unfit.argmax()), horizon)
     out = np.empty((keypoints.shape[0], horizon, keypoints.shape[2]), keypoints.dtype)
     bad = _fill(keypoints, anchors, out)
     if bad != _DONE:
@@ -251,22 +256,12 @@ def _interpolate_checked(
 
 
 def _checked(values: np.ndarray, anchors: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
-    if not isinstance(values, np.ndarray) or values.ndim != 3 or values.dtype not in _FLOATS:
-        found = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
-        raise ValueError(f"{name} must be a float32 or float64 array of three axes, found {found}")
-    if not isinstance(anchors, np.ndarray):
-        raise ValueError(f"anchors must be an int64 array, found {type(anchors).__name__}")
-    if anchors.ndim != 2 or anchors.dtype != np.int64 or anchors.shape[1] < 2:
-        raise ValueError(
-            "anchors must be an int64 array of two axes with at least 2 anchors a row, "
-            f"found {anchors.dtype} {anchors.shape}"
-        )
-    if anchors.shape[0] != values.shape[0]:
-        raise ValueError(f"anchors must have {values.shape[0]} rows as {name}, found {anchors.shape[0]}")
-    if not values.flags.c_contiguous:
-        values = np.ascontiguousarray(values)
-    if not anchors.flags.c_contiguous:
-        anchors = np.ascontiguousarray(anchors)
+    values = check_array(name, values, FLOATS, ("batch", "K" if name == "keypoints" else "horizon", "dim"))
+    anchors = check_array("anchors", anchors, (np.dtype(np.int64),), ("batch", "K"))
+    if len(anchors) != len(values):
+        raise ValueError(f"anchors must have {len(values)} rows as {name}, found {len(anchors)}")
+    if anchors.shape[1] < 2:
+        raise ValueError(f"anchors must have at least 2 anchors a row, found {anchors.shape[1]}")
     return values, anchors
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Bool, Float
 
+from anchordiff.checks import check_array, check_integer
 from anchordiff.kernels._jit import kernel
+from anchordiff.kernels.anchors import check_taken
 
 Bools = npt.NDArray[np.bool_]
 Doubles = npt.NDArray[np.float64]
@@ -96,10 +98,16 @@ def draw_bounded_gaps(
         uniform: independent numbers in [0, 1), float64.
 
     Raises:
-        ValueError: if a row leaves no choice.
+        ValueError: if a row leaves no choice, or shapes, dtypes or numbers do not fit.
     """
+    taken = check_taken(taken)
+    uniform = check_array("uniform", uniform, (np.dtype(np.float64),), taken.shape)
+    if not ((uniform >= 0) & (uniform < 1)).all():
+        raise ValueError(f"uniform must lie in [0, 1), found {uniform[~((uniform >= 0) & (uniform < 1))][0]}")
+    check_integer("gap", gap)
+    check_integer("count", count, least=0, most=taken.shape[1], most_is="horizon")
     out = np.zeros(taken.shape, np.bool_)
-    bad = _draw(np.ascontiguousarray(taken), count, gap, np.ascontiguousarray(uniform), out)
+    bad = _draw(taken, int(count), min(int(gap), taken.shape[1]), uniform, out)
     if bad >= 0:
         free = ~taken[bad]
         edges = np.flatnonzero(taken[bad] | (np.arange(free.size) % (free.size - 1) == 0))

@@ -19,6 +19,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from anchordiff.checks import check_rules
+from anchordiff.configs import exact
 from anchordiff.kernels import refinement
 from anchordiff.nn.attention import CrossAttention, Rotation, SelfAttention
 from anchordiff.nn.frame import Frame
@@ -29,6 +30,7 @@ _FEW: Final = 64  # tokens of a batch, up to which one compiled call a block is 
 
 
 @dataclass(frozen=True, kw_only=True)
+@exact
 class TransformerConfig:
     """Sizes of a `RefinementTransformer`.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from anchordiff.checks import check_choice, check_integer
+from anchordiff.configs import exact
 from anchordiff.samplers import DDIMSampler, DDPMSampler, FlowSampler, Sampler, Spacing
 from anchordiff.stages.restore import Clamp, ClampDims
 
@@ -12,6 +13,7 @@ SamplerName = Literal["flow", "heun", "ddim", "ddpm"]
 
 
 @dataclass(frozen=True, kw_only=True)
+@exact
 class PipelineConfig:
     """Defaults of `TwoStagePipeline.generate`; each can be changed in a call.
 

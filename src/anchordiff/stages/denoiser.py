@@ -18,6 +18,7 @@ from anchordiff import hub
 from anchordiff.anchors import AnchorSet, step_times
 from anchordiff.checks import check_choice, check_rules
 from anchordiff.conditions import Condition
+from anchordiff.configs import exact
 from anchordiff.masks.nested import Growth
 from anchordiff.nn.embeddings import ContextEmbedding, fourier_features, fourier_size
 from anchordiff.nn.frame import Frame
@@ -33,6 +34,7 @@ _TIME_OCTAVES = 4
 
 @final
 @dataclass(frozen=True, kw_only=True)
+@exact
 class InterpDenoiserConfig:
     """What an `InterpDenoiser` is made of.
 
@@ -62,7 +64,7 @@ class InterpDenoiserConfig:
     def __post_init__(self) -> None:
         rules = {
             "horizon": (self.horizon >= 2, "be at least 2"),
-            "num_levels": (self.num_levels >= 1, "be at least 1"),
+            "num_levels": (1 <= self.num_levels <= self.horizon, "lie in 1 ... horizon"),
             "num_keypoints": (2 <= self.num_keypoints <= self.horizon, "lie in 2 ... horizon"),
         }
         check_rules(self, rules)

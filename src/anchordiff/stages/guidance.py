@@ -17,6 +17,7 @@ from torch import Tensor
 
 from anchordiff.anchors import AnchorSet
 from anchordiff.checks import check_integer
+from anchordiff.configs import exact
 from anchordiff.nn.frame import Frame
 from anchordiff.samplers import Denoise
 from anchordiff.schedules import Schedule
@@ -60,6 +61,7 @@ class Guidance(ABC):
 
 @final
 @dataclass(frozen=True)
+@exact
 class ClassifierFreeGuidance(Guidance):
     r"""Strengthen what the condition says, against the same network without it (Ho and Salimans 2022).
 
@@ -92,6 +94,7 @@ class ClassifierFreeGuidance(Guidance):
 
 @final
 @dataclass(frozen=True)
+@exact
 class CostGuidance(Guidance):
     r"""Lower a cost of the trajectory by its gradient on the clean estimate (as Diffuser's guides, Janner et al. 2022).
 

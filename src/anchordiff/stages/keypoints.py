@@ -23,6 +23,7 @@ from anchordiff import hub
 from anchordiff.anchors import AnchorSet
 from anchordiff.checks import check_choice, check_rules
 from anchordiff.conditions import Condition
+from anchordiff.configs import exact
 from anchordiff.nn.embeddings import ContextEmbedding, fourier_features, fourier_size
 from anchordiff.nn.frame import Frame
 from anchordiff.nn.scene import Encoder, EncoderConfig, Scene
@@ -42,6 +43,7 @@ _MAX_WEIGHT = 10.0  # of the loss near the data, where the estimate has little l
 
 @final
 @dataclass(frozen=True, kw_only=True)
+@exact
 class KeypointDiffusionConfig:
     """What a `KeypointDiffusion` is made of.
 

@@ -23,6 +23,7 @@ from torch import Tensor
 from anchordiff.anchors import AnchorSet
 from anchordiff.checks import check_choice
 from anchordiff.conditions import Condition
+from anchordiff.configs import exact
 from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.samplers import ElementNoise, FlowSampler, Spacing
 from anchordiff.stages.denoiser import InterpDenoiser
@@ -34,6 +35,7 @@ _SEED_RANGE: Final = 2**62
 
 
 @dataclass(frozen=True, kw_only=True)
+@exact
 class Bootstrap:
     """How often, and which, generated keypoints replace true ones.
 

@@ -1,18 +1,17 @@
 """Checkpoint files: whole or not there, safe to load, at home on any device."""
 
-import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from anchordiff.errors import CorruptFileError
+from anchordiff.errors import DAMAGE, CorruptFileError
 from anchordiff.files import replacing
 from anchordiff.training.state import TrainState
 
 _FORMAT = "anchordiff checkpoint 1"
-_ENTRIES = frozenset({"step", "best", "config", "model", "ema", "optimizer", "scaler"})
+_ENTRIES = frozenset({"step", "skipped", "best", "config", "model", "ema", "optimizer", "scaler"})
 
 
 def save_checkpoint(path: str | Path, state: TrainState) -> None:
@@ -31,14 +30,19 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         FileNotFoundError: if there is no such file.
         CorruptFileError: if the file is no whole checkpoint.
     """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} must be the file of a checkpoint, found none")
     try:
         with zipfile.ZipFile(path) as archive:
             spoilt = archive.testzip()
-        if spoilt is not None:
-            raise CorruptFileError(f"{path} is not a readable checkpoint: {spoilt} fails its checksum")
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (zipfile.BadZipFile, RuntimeError, pickle.UnpicklingError) as error:
-        raise CorruptFileError(f"{path} is not a readable checkpoint: {error}") from error
+        content = None if spoilt else torch.load(path, map_location="cpu", weights_only=True)
+    except (zipfile.BadZipFile, *DAMAGE) as error:
+        reason = " ".join(str(error).split())
+        raise CorruptFileError(f"{path} is not a readable checkpoint: {reason}") from error
+    if spoilt:
+        raise CorruptFileError(f"{path} is not a readable checkpoint: {spoilt} fails its checksum")
+    if isinstance(content, dict):
+        content.setdefault("skipped", 0)  # 0.1.0 did not count them
     if not isinstance(content, dict) or content.pop("format", None) != _FORMAT or content.keys() != _ENTRIES:
         raise CorruptFileError(f"{path} is not a checkpoint of this version ({_FORMAT})")
     return content
@@ -52,5 +56,11 @@ def load_checkpoint(path: str | Path, state: TrainState) -> None:
         CorruptFileError: if the file is no whole checkpoint.
         ValueError: if it was saved under another config.
     """
-    state.load_state_dict(read_checkpoint(path))
+    content = read_checkpoint(path)
+    state.check(content)
+    try:
+        state.load_state_dict(content)
+    except DAMAGE as error:
+        reason = " ".join(str(error).split())
+        raise CorruptFileError(f"{path} does not fit the model: {reason}") from error
     state.saved = Path(path)

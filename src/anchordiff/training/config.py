@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 from anchordiff.checks import check_integer, check_rules
+from anchordiff.configs import exact
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
 
 @dataclass(frozen=True, kw_only=True)
+@exact
 class TrainConfig:
     """Settings of a run; two runs with equal configs, data and first weights are the same run.
 
     The learning rate climbs linearly over `warmup_steps`, then falls along half a cosine from
-    `learning_rate` to `learning_rate * final_ratio` at the last step. The averaged weights m follow
-    m <- d m + (1 - d) w, with d = min(ema_decay, (1 + n) / (ema_warmup + n)) at the n-th update.
+    `learning_rate` to `learning_rate * final_ratio` at the last step; steps that a loss scaler skips do not
+    count. The averaged weights m follow m <- d m + (1 - d) w, with d = min(ema_decay, (1 + n) / (ema_warmup + n))
+    at the n-th update.
 
     Attributes:
         steps: optimiser steps of the whole run.
@@ -23,7 +26,8 @@ class TrainConfig:
             config a step sees the same samples on one process or many; noise is each process's own.
         accumulate: parts that each rank computes one after the other before an optimiser step.
         learning_rate: the highest learning rate.
-        warmup_steps: steps of the linear climb.
+        warmup_steps: steps of the linear climb, at most `steps`; where none are given, 500, or half of `steps` where
+            that is less.
         final_ratio: last learning rate over the highest.
         weight_decay: AdamW's decay of matrices; vectors (biases, norms' scales) are never decayed.
         betas: AdamW's two averages.
@@ -46,7 +50,7 @@ class TrainConfig:
     batch_size: int = 64
     accumulate: int = 1
     learning_rate: float = 3e-4
-    warmup_steps: int = 500
+    warmup_steps: int | None = None
     final_ratio: float = 0.01
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.99)
@@ -57,11 +61,13 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_integer("steps", self.steps)
+        if self.warmup_steps is None:
+            object.__setattr__(self, "warmup_steps", min(500, self.steps // 2))
+        check_integer("warmup_steps", self.warmup_steps, least=0, most=self.steps, most_is="steps")
         for name, least in (
-            ("steps", 1),
             ("batch_size", 1),
             ("accumulate", 1),
-            ("warmup_steps", 0),
             ("seed", 0),
         ):
             check_integer(name, getattr(self, name), least=least)
@@ -83,8 +89,9 @@ class TrainConfig:
 
     def learning_rate_at(self, step: int) -> float:
         """Learning rate of the update that follows `step` finished ones."""
-        if step < self.warmup_steps:
-            return self.learning_rate * (step + 1) / self.warmup_steps
-        progress = (step + 1 - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
+        warmup = self.warmup_steps or 0
+        if step < warmup:
+            return self.learning_rate * (step + 1) / warmup
+        progress = (step + 1 - warmup) / max(1, self.steps - warmup)
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
         return self.learning_rate * (self.final_ratio + (1 - self.final_ratio) * cosine)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from anchordiff.data.slots import Slot, slots
 from anchordiff.errors import TrainingError
+from anchordiff.nn.modes import remember_modes, restore_modes
 from anchordiff.training.config import TrainConfig
 from anchordiff.training.distributed import joined
 from anchordiff.training.draw import Draw
@@ -68,7 +69,8 @@ def train(
     Torch's global generator is seeded anew for each batch, so that dropout too follows from the step.
 
     Args:
-        model: module on its device, in float32.
+        model: module on its device, in float32. Put into training mode if it is not; parts of a model in training mode
+            keep their own (a frozen batch norm in evaluation mode stays there).
         batches: makes the batch of a slot, on the CPU; a pure function of the slot, called ahead of time
             in another thread. `slot.indices` gives the indices of its samples.
         loss: of (model, batch on the model's device, a `Draw` of the step and a generator there): a scalar mean over
@@ -102,6 +104,9 @@ def _steps(
     model: Model, batches: Batches[Batch], loss: Loss[Model, Batch], state: TrainState, ahead: int
 ) -> Generator[TrainStep, None, None]:
     config, optimizer, scaler = state.config, state.optimizer, state.scaler
+    if not model.training:
+        model.train()
+    modes = remember_modes(model)
     with joined(state.device) as ranks:
         ranks.share(state.tensors())
         places = slots(
@@ -111,10 +116,9 @@ def _steps(
         with prefetch(_keyed(batches), places, ahead=ahead, pin=state.device.type == "cuda") as stream:
             while state.step < config.steps:
                 began = time.perf_counter()
-                if not model.training:
-                    model.train()
+                restore_modes(modes)  # what happened between two yields must not matter
                 optimizer.zero_grad(set_to_none=True)
-                rate = config.learning_rate_at(state.step)
+                rate = config.learning_rate_at(state.step - state.skipped)
                 for group in optimizer.param_groups:
                     group["lr"] = rate
 
@@ -130,16 +134,19 @@ def _steps(
 
                 scaler.step(optimizer)
                 scaler.update()
-                if state.ema is not None:
-                    state.ema.update(model)
                 state.step += 1
+                skipped = not math.isfinite(grad_norm)
+                if skipped:
+                    state.skipped += 1
+                elif state.ema is not None:
+                    state.ema.update(model)
                 yield TrainStep(
                     step=state.step,
                     loss=named.pop("loss"),
                     terms=named,
                     learning_rate=rate,
                     grad_norm=grad_norm,
-                    skipped=not math.isfinite(grad_norm),
+                    skipped=skipped,
                     seconds=time.perf_counter() - began,
                     data_seconds=data_seconds,
                 )

@@ -15,10 +15,11 @@ from torch import Tensor
 from anchordiff.anchors import AnchorSet
 from anchordiff.checks import check_rules
 from anchordiff.conditions import Condition
+from anchordiff.configs import exact
 from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.masks import Ends, Even, MaskSampler, Mixture, Nested, Random
 from anchordiff.nn.scene import Scene
-from anchordiff.stages.denoiser import InterpDenoiser
+from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
 from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.stages.loss import Term, add_terms
 from anchordiff.training.draw import Draw
@@ -42,6 +43,7 @@ def training_masks(num_keypoints: int, *, even_share: float = 0.75) -> MaskSampl
 
 @final
 @dataclass(frozen=True, kw_only=True)
+@exact
 class KeypointObjective:
     """Diffusion loss of stage 1, with the domain's terms.
 
@@ -106,6 +108,7 @@ class Corrupted:
 
 @final
 @dataclass(frozen=True, kw_only=True)
+@exact
 class DenoiserObjective:
     """Reconstruction loss of stage 2 over random corruption levels, with the domain's terms.
 
@@ -144,12 +147,25 @@ class DenoiserObjective:
         """Loss of one batch and its terms: `error`, `steps` if weighed, and those of the domain."""
         return self.score(model, batch, self.corrupt(model, batch, draw))
 
+    def check(self, config: InterpDenoiserConfig) -> None:
+        """Refuse a stage 2 that this objective cannot train, before any step is taken.
+
+        Raises:
+            ValueError: if a horizon has fewer steps than the sparsest level has anchors.
+        """
+        shortest = min(self.horizons, default=config.horizon)
+        if shortest < config.num_keypoints:
+            raise ValueError(
+                f"horizons must be at least num_keypoints = {config.num_keypoints} steps, found {shortest}"
+            )
+
     def corrupt(self, model: InterpDenoiser, batch: TrajectoryBatch, draw: Draw) -> Corrupted:
         """Draw a level and anchors, and disturb the keypoints there.
 
         Raises:
-            ValueError: if padded trajectories are to be resampled.
+            ValueError: if padded trajectories are to be resampled, or a horizon is too short for the anchors.
         """
+        self.check(model.config)
         config, states, generator = model.config, model.config.states, draw.generator
         x_0 = batch.trajectory
         if self.horizons:

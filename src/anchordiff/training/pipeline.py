@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, final, runtime_checkable
 
+from anchordiff.configs import exact
 from anchordiff.data.source import TrainingData
 from anchordiff.errors import TrainingError
 from anchordiff.nn.scene import EncoderConfig
@@ -41,6 +42,7 @@ class DescribedData(Protocol):
 
 @final
 @dataclass(frozen=True, kw_only=True)
+@exact
 class PipelineRun:
     """What both stages are trained for, and how.
 

@@ -15,9 +15,10 @@ from safetensors.torch import save
 from torch import nn
 
 from anchordiff.checks import check_rules
-from anchordiff.configs import differences
+from anchordiff.configs import differences, exact
 from anchordiff.errors import CorruptFileError, TrainingError
 from anchordiff.files import write_whole
+from anchordiff.nn.modes import evaluating
 from anchordiff.progress import progress_bar
 from anchordiff.training.checkpoint import load_checkpoint, save_checkpoint
 from anchordiff.training.config import TrainConfig
@@ -33,6 +34,7 @@ Evaluate = Callable[[Model, int], Mapping[str, float]]
 
 
 @dataclass(frozen=True, kw_only=True)
+@exact
 class RunOptions:
     """How a run is watched and kept; none of it changes the weights, so all may change at a resume.
 
@@ -299,9 +301,9 @@ class _Run:
     def _values(self, evaluate: Callable[[int], Mapping[str, float]]) -> dict[str, float]:
         """What the averaged weights are worth."""
         state, best = self.state, self.options.best
-        self.model.eval()
         with ExitStack() as stack:
             stack.enter_context(torch.no_grad())
+            stack.enter_context(evaluating(self.model))
             if state.ema is not None:
                 stack.enter_context(state.ema.applied(self.model))
             values = {name: float(value) for name, value in evaluate(state.step).items()}

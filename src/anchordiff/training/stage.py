@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from anchordiff import hub
 from anchordiff.checks import check_integer
-from anchordiff.configs import config_to_json, differences
+from anchordiff.configs import config_to_json, differences, exact
 from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.data.source import TrainingData
 from anchordiff.hub.folders import CONFIG
+from anchordiff.nn.modes import evaluating
 from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
 from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
 from anchordiff.training.bootstrap import Bootstrap, ScheduledSampling
@@ -38,6 +39,7 @@ _FREE: Final = ("horizon", "num_keypoints", "num_levels", "growth", "transformer
 
 @final
 @dataclass(frozen=True, kw_only=True)
+@exact
 class StageRun:
     """How a stage is trained: what the commands `anchordiff train …` have as flags.
 
@@ -162,6 +164,7 @@ def fit_denoiser(
         terms = {name: term for name, term in objective.terms.items() if not term.of_encoder}
         objective = replace(objective, terms=terms)
         settings["encoder"] = str(encoder)
+    objective.check(config)
     settings |= {"model": config_to_json(config), "objective": _told(objective)}
     loss: DenoiserObjective | ScheduledSampling = objective
     if keypoints is not None:
@@ -323,10 +326,8 @@ def _measure(
 
 def _check_best(best: str, model: Model, evaluate: Callable[[Model, int], Mapping[str, float]]) -> None:
     """Refuse a name that evaluations do not give, by what one of few samples gives."""
-    model.eval()
-    with torch.no_grad():
+    with torch.no_grad(), evaluating(model):
         names = sorted(evaluate(model, 0))
-    model.train()
     if best not in names:
         raise ValueError(f"run.best must be one of {', '.join(names)}, found {best!r}")
 

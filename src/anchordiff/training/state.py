@@ -25,6 +25,7 @@ class TrainState:
         scaler: loss scaler; idle unless the precision is "fp16".
         ema: averaged weights, or None where the config wants none.
         step: finished optimiser steps.
+        skipped: how many of them the loss scaler skipped: no update of the weights, their average or the learning rate.
         best: best value so far of the metric that the caller follows, if any.
         saved: file of the last checkpoint that was written from or read into this state.
     """
@@ -54,6 +55,7 @@ class TrainState:
             None if config.ema_decay is None else EMA(model, decay=config.ema_decay, warmup=config.ema_warmup)
         )
         self.step = 0
+        self.skipped = 0
         self.best: float | None = None
         self.saved: Path | None = None
 
@@ -69,6 +71,7 @@ class TrainState:
         """Tensors, numbers and strings that `load_state_dict` goes on from."""
         return {
             "step": self.step,
+            "skipped": self.skipped,
             "best": self.best,
             "config": asdict(self.config),
             "model": self.model.state_dict(),
@@ -77,15 +80,19 @@ class TrainState:
             "scaler": self.scaler.state_dict(),
         }
 
+    def check(self, state: Mapping[str, Any]) -> None:
+        """Refuse a state that was saved under another config; the message names what differs."""
+        changed = differences(state["config"], asdict(self.config))
+        if changed:
+            raise ValueError("config must be the one of the saved run, found " + "; ".join(changed))
+
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over a saved state; tensors move to the model's device.
 
         Raises:
             ValueError: if the state was saved under another config; the message names what differs.
         """
-        changed = differences(state["config"], asdict(self.config))
-        if changed:
-            raise ValueError("config must be the one of the saved run, found " + "; ".join(changed))
+        self.check(state)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.scaler.is_enabled():
@@ -93,4 +100,5 @@ class TrainState:
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
         self.step = state["step"]
+        self.skipped = state["skipped"]
         self.best = state["best"]

@@ -131,3 +131,33 @@ def test_fields_must_be_float32_tensors():
         replace(good, walls=WALLS)
     with pytest.raises(ValueError, match="walls must be an array or a tensor, found Maze"):
         MazeCondition.from_arrays(Maze(WALLS[0]), START, GOAL)
+
+
+def test_what_is_written_into_the_arrays_later_does_not_matter():
+    walls, start = np.zeros((1, 4, 4), bool), np.full((1, 2), 0.5)
+    conditions = [
+        MazeCondition.from_arrays(w, s, torch.full((1, 2), 3.5))
+        for w, s in ((walls, start), (torch.from_numpy(walls), torch.from_numpy(start)))
+    ]
+    distances = [condition.sdf.clone() for condition in conditions]
+    walls[:], start[:] = True, 9.0
+    for condition, sdf in zip(conditions, distances, strict=True):
+        assert not condition.walls.any()
+        assert torch.equal(condition.sdf, sdf)
+        condition.check()
+
+
+def test_an_end_that_rounds_onto_an_edge_is_refused():
+    walls = np.zeros((1, 4, 4), bool)
+    walls[0, 1, 1] = True
+    inside = np.full((1, 2), 3.5)
+    for x in (np.nextafter(4.0, 0.0), np.nextafter(1.0, 0.0), np.nextafter(2.0, 3.0)):
+        with pytest.raises(ValueError, match="start"):
+            MazeCondition.from_arrays(walls, np.array([[x, 1.5]]), inside)
+
+
+def test_arrays_in_any_byte_order():
+    condition = MazeCondition.from_arrays(
+        np.zeros((1, 4, 4), bool), np.full((1, 2), 0.5, ">f8"), np.full((1, 2), 3.5)
+    )
+    assert condition.start.tolist() == [[0.5, 0.5]]

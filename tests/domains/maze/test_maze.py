@@ -1,8 +1,11 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from anchordiff.domains.maze.maze import Maze
 from anchordiff.kernels.grid.distance import signed_distance
@@ -110,14 +113,33 @@ def test_free_and_colliding():
         (lambda: Maze.from_text("#.\n#"), "rows of equal length, found 2 cells in row 0 and 1 in row 1"),
         (lambda: Maze.from_text("#x"), "text must hold # and . only, found 'x' in row 0"),
         (lambda: Maze.from_text(" \n"), "text must hold at least one row"),
-        (lambda: Maze(np.zeros((0, 3), bool)), r"walls must be a boolean array .* found bool \(0, 3\)"),
+        (lambda: Maze([[True]]), "walls must be a bool array .* found list"),
+        (
+            lambda: Maze(np.zeros((2, 2), bool), origin=(np.nan, 0)),
+            r"origin\[0\] must be a finite number, found nan",
+        ),
+        (lambda: Maze(np.zeros((2, 2), bool), origin=3.0), r"origin must be a position \(x, y\), found 3.0"),
+        (lambda: Maze(np.zeros((2, 2), bool), cell_size=np.inf), "cell_size must be a finite number"),
+        (lambda: Maze(np.zeros((2, 2), bool), flip_y="no"), "flip_y must be True or False, found 'no'"),
+        (lambda: Maze.random(seed=Fraction(1, 2)), "seed must be an integer"),
+        (lambda: Maze.from_text(3), "text must be a string, found int"),
+        (lambda: Maze.random().shortest_path((1, 1, 1), (3, 3)), "start must be"),
+        (
+            lambda: Maze.random().shortest_path((1.5, 1.5), (3, 3), connectivity=(4,)),
+            "connectivity must be 4 or 8",
+        ),
+        (lambda: Maze.random().is_free(np.array([["a", "b"]])), "points must be positions"),
+        (
+            lambda: Maze(np.zeros((0, 3), bool)),
+            r"walls must hold at least one cell, found the shape \(0, 3\)",
+        ),
         (
             lambda: Maze(np.zeros((1, 3), bool), cell_size=0.0),
-            "cell_size must be positive and finite, found 0.0",
+            "cell_size must be a finite number of more than 0, found 0.0",
         ),
     ],
 )
-def test_errors_name_what_was_found(call, message):
+def test_errors_name_what_was_found(call, message, unchecked):
     with pytest.raises(ValueError, match=message):
         call()
 
@@ -158,3 +180,40 @@ def test_a_row_of_text_is_a_line(text):
         ValueError, match=r"text must hold # and \. only, found ' ' in row 0|rows of equal length"
     ):
         Maze.from_text(text)
+
+
+def test_an_end_on_the_edge_of_a_wall_has_no_path():
+    maze = Maze.from_text("#####\n#...#\n#.#.#\n#...#\n#####")
+    assert maze.shortest_path((1.0, 1.5), (3.5, 3.5)) is None
+    assert maze.shortest_path((3.5, 3.5), (1.5, 1.0)) is None
+    assert not maze.collides(maze.shortest_path((1.01, 1.5), (3.5, 3.5)))
+
+
+def test_dark_pixels_are_walls(tmp_path):
+    maze = Maze.from_text("####\n#..#\n####")
+    shades = np.where(maze.walls, 40, 230).astype(np.uint8)
+    assert Maze.from_image(shades) == maze
+    colours = np.repeat(np.kron(shades, np.ones((3, 3), np.uint8))[..., None], 3, axis=2)
+    assert Maze.from_image(colours, pixels=3) == maze
+    Image.fromarray(colours).save(tmp_path / "maze.png")
+    assert Maze.from_image(tmp_path / "maze.png", pixels=3) == maze
+    assert Maze.from_image(shades, threshold=0.1).walls.sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "message"),
+    [
+        (
+            np.zeros((4, 5), np.uint8),
+            {"pixels": 2},
+            "pixels must divide the picture's height and width, 4 x 5",
+        ),
+        (np.zeros((2, 2, 4), np.uint8), {}, "image must be opaque, found a pixel of opacity 0 of 255"),
+        (np.zeros((2, 2, 4, 2), np.uint8), {}, r"array of uint8, found uint8 \(2, 2, 4, 2\)"),
+        ("nowhere.png", {}, "image must be a picture's file or an array of uint8, found 'nowhere.png'"),
+        (np.zeros((2, 2), np.uint8), {"threshold": 2}, "threshold must be a finite number"),
+    ],
+)
+def test_pictures_that_are_no_maze_are_refused(image, options, message, unchecked):
+    with pytest.raises(ValueError, match=message):
+        Maze.from_image(image, **options)

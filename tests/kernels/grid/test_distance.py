@@ -91,9 +91,22 @@ def test_without_walls_nothing_is_near():
 
 
 def test_errors_name_what_was_found():
-    with pytest.raises(ValueError, match="walls must be a bool array, found dtype float64"):
+    with pytest.raises(ValueError, match=r"walls must be a bool array .* found float64"):
         signed_distance(np.zeros((3, 3)))
-    with pytest.raises(ValueError, match=r"walls must have 3 axes, found shape \(3, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"walls must be a bool array \(batch, rows, cols\), found bool \(3, 3\)"
+    ):
         signed_distances(np.zeros((3, 3), bool))
-    with pytest.raises(ValueError, match="threads must be at least 1, found 0"):
+    with pytest.raises(ValueError, match="threads must be an integer of at least 1, found 0"):
         signed_distances(np.zeros((1, 3, 3), bool), threads=0)
+
+
+@pytest.mark.parametrize("shape", [(70, 90), (200, 65), (65, 300), (1, 400), (400, 1)])
+@pytest.mark.parametrize("share", [0.0, 0.0005, 0.01, 0.99, 0.9995])
+def test_large_grids_with_few_cells_of_one_kind(shape, share):
+    walls = np.random.default_rng(0).random(shape) < share
+    walls[0, 0], walls[-1, -1] = True, False
+    outside = distance_transform_edt(~np.pad(walls, 1, constant_values=True))[1:-1, 1:-1]
+    expected = np.where(walls, -distance_transform_edt(walls), outside)
+    np.testing.assert_allclose(signed_distance(walls), expected, rtol=1e-6)
+    np.testing.assert_allclose(distance(walls), distance_transform_edt(~walls), rtol=1e-6)

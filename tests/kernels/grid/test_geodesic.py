@@ -100,5 +100,5 @@ def test_errors_name_argument_rule_and_finding():
         distance_fields(walls[None], np.zeros((2, 2), int))
     with pytest.raises(ValueError, match="connectivity must be 4 or 8, found 5"):
         distance_field(walls, (0, 0), connectivity=5)
-    with pytest.raises(ValueError, match="threads must be at least 1, found -1"):
+    with pytest.raises(ValueError, match="threads must be an integer of at least 1, found -1"):
         distance_fields(walls[None], np.zeros((1, 2), int), threads=-1)

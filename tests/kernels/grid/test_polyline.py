@@ -12,6 +12,7 @@ from anchordiff.kernels.grid.polyline import (
     line_is_free,
     points_in_wall,
     polyline_is_free,
+    polyline_length,
     polylines_are_free,
     resample,
     resample_batch,
@@ -196,17 +197,29 @@ def test_a_batch_of_polylines():
     ("call", "message"),
     [
         (lambda: resample(np.zeros((0, 2)), 4), "points must hold at least one point, found none"),
-        (lambda: resample(np.zeros((3, 2)), 1), "horizon must be at least 2, found 1"),
+        (
+            lambda: resample(np.array([[0, 0], [np.nan, 0], [1, 1]]), 4),
+            r"points must be finite, found nan at \[1, 0\]",
+        ),
+        (lambda: resample(np.zeros((3, 2)), 2.5), "horizon must be an integer of at least 2, found 2.5"),
+        (lambda: resample(np.full((3, 2), 1e200), 4), "points must be within"),
+        (lambda: polyline_length(np.array([[0.0, np.inf]])), "points must be finite"),
+        (
+            lambda: line_is_free(np.zeros((2, 2), bool), (1, 1, 1), (1, 1)),
+            r"a must be a position \(x, y\), found",
+        ),
+        (lambda: line_is_free(np.zeros((2, 2), bool), (1, 1), "ab"), r"b must be a position \(x, y\), found"),
+        (lambda: resample(np.zeros((3, 2)), 1), "horizon must be an integer of at least 2, found 1"),
         (lambda: resample(np.zeros((3, 2), int), 4), r"points must be .* found int64 \(3, 2\)"),
         (lambda: resample_batch(np.zeros((3, 2)), np.array([0, 2]), 4), "offsets must go from 0 to 3, found"),
         (lambda: resample_batch(np.zeros((3, 2)), np.array([0, 0, 3]), 4), "polyline 0 without a point"),
         (
             lambda: line_is_free(np.zeros((2, 2), bool), (1, 1), (1, 1), radius=-1.0),
-            "radius must be at least 0",
+            "radius must be a finite number of at least 0, found -1.0",
         ),
         (
             lambda: polyline_is_free(np.zeros((2, 2), bool), np.zeros((0, 2))),
-            r"shape \(n, 2\) .* found \(0, 2\)",
+            r"points must hold at least one point, found the shape \(0, 2\)",
         ),
         (
             lambda: polylines_are_free(np.zeros((2, 2, 2), bool), np.zeros((3, 1, 2))),

@@ -122,12 +122,15 @@ def test_neighbouring_seeds_and_indices_look_unrelated():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "hexagons"}, "kind must be one of random, depth_first, wilson, rooms, found 'hexagons'"),
-        ({"expert": "wise"}, "expert must be 'smooth' or 'grid', found 'wise'"),
-        ({"horizon": 1}, "horizon must be at least 2, found 1"),
-        ({"clearance": 0.5}, "clearance must be more than 0 and less than 0.5 cells, found 0.5"),
-        ({"pairs": 0}, "pairs must be at least 1, found 0"),
-        ({"threads": 0}, "threads must be at least 1, found 0"),
+        (
+            {"kind": "hexagons"},
+            "kind must be one of 'random', 'depth_first', 'wilson', 'rooms', found 'hexagons'",
+        ),
+        ({"expert": "wise"}, "expert must be one of 'smooth', 'grid', found 'wise'"),
+        ({"horizon": 1}, "horizon must be an integer of at least 2, found 1"),
+        ({"clearance": 0.5}, "clearance must be a finite number of more than 0 and less than 0.5, found 0.5"),
+        ({"pairs": 0}, "pairs must be an integer of at least 1, found 0"),
+        ({"threads": 0}, "threads must be an integer of at least 1, found 0"),
         ({"rows": 20, "kind": "rooms"}, "rows must be odd and at least 3, found 20"),
         ({"density": (0.99, 1.0)}, "sample 0 cannot be made: no connected start and goal"),
     ],

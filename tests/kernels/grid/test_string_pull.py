@@ -124,6 +124,6 @@ def test_kept_dtype_and_errors():
     assert string_pull(walls, np.ones((1, 2))).shape == (1, 2)
     for clearance in (0.0, 0.5, float("nan")):
         with pytest.raises(
-            ValueError, match="clearance must be more than 0 and less than 0\\.5 cells, found"
+            ValueError, match="clearance must be a finite number of more than 0 and less than 0\\.5, found"
         ):
             string_pull(walls, np.ones((2, 2)), clearance=clearance)

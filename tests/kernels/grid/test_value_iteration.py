@@ -1,6 +1,7 @@
 """Sweeps against the plain relaxation of every edge, and its laws."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,3 +90,36 @@ def test_a_wound_corridor_is_walked_to_its_end():
     distance = np.full((1, 1, rows, cols), 1e9, dtype=np.float32)
     distance[0, 0, 0, 0] = 0
     assert settle(distance, costs)[0, 0, -1, 0] == free.sum() - 1
+
+
+@pytest.mark.parametrize(
+    ("cost", "message"), [(np.nan, "found nan"), (0.0, "found 0.0"), (-1.0, "found -1.0")]
+)
+def test_costs_that_never_settle_are_refused(cost, message):
+    costs = np.ones((2, 8, 5, 5), np.float32)
+    costs[1, 3, 2, 2] = cost
+    with pytest.raises(ValueError, match=f"costs must be positive, {message}"):
+        settle(np.zeros((2, 1, 5, 5), np.float32), costs)
+
+
+@pytest.mark.parametrize(
+    ("distance", "costs"),
+    [
+        (np.zeros((3, 1, 5, 5), np.float32), np.ones((2, 8, 5, 5), np.float32)),
+        (np.zeros((2, 1, 5, 5), np.float32), np.ones((2, 8, 5, 4), np.float32)),
+        (np.zeros((2, 1, 5, 5), np.float32), np.ones((2, 8, 5, 5), np.float64)),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(distance, costs):
+    with pytest.raises(ValueError, match="costs must be a float32 array"):
+        settle(distance, costs)
+
+
+def test_a_distance_that_is_no_number_is_refused():
+    distance = np.full((1, 1, 3, 3), np.nan, np.float32)
+    with pytest.raises(ValueError, match="distance must be numbers, found NaN"):
+        settle(distance, np.ones((1, 8, 3, 3), np.float32))
+
+
+def test_nothing_to_settle_is_no_error():
+    assert settle(np.zeros((0, 2, 5, 5), np.float32), np.ones((0, 8, 5, 5), np.float32)).shape == (0, 2, 5, 5)

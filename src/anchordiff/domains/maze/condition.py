@@ -53,9 +53,15 @@ class MazeCondition(Condition):
             as_tensor(name, array) for name, array in (("walls", walls), ("start", start), ("goal", goal))
         )
         _check_walls(grid)
-        _check_ends(grid, start=first, goal=last)
+        # As networks see them: rounding may have put them on the edge of a wall.
+        ends = {
+            name: end.to(torch.float32) if end.is_floating_point() else end
+            for name, end in (("start", first), ("goal", last))
+        }
+        _check_ends(grid, **ends)
+        grid = grid.clone()  # distances would not follow what is written into it
         distances = torch.from_numpy(signed_distances(grid.cpu().numpy())).to(grid.device)
-        return cls(walls=grid, sdf=distances, start=first.to(torch.float32), goal=last.to(torch.float32))
+        return cls(walls=grid, sdf=distances, **ends)
 
     def check(self) -> None:
         """Check a condition that was built from tensors directly, by the rules of `from_arrays`.

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anchordiff.checks import check_rules
+from anchordiff.configs import exact
 from anchordiff.domains.maze.condition import MazeCondition
 from anchordiff.domains.maze.judge import MazeJudge
 from anchordiff.domains.maze.value_iteration import FAR, ValueIteration
@@ -32,6 +33,7 @@ _SQUASH = 10.0  # cells: the scale at which distances are squashed into features
 
 @final
 @dataclass(frozen=True, kw_only=True)
+@exact
 class MazeEncoderConfig(EncoderConfig):
     """Sizes of a `MazeEncoder`.
 

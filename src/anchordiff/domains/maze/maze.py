@@ -8,12 +8,15 @@ speaks in cells.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Bool, Float
 
+from anchordiff.checks import BOOLS, FLOATS, check_array, check_integer, check_number
+from anchordiff.domains.maze.picture import dark_cells
 from anchordiff.kernels.grid.distance import signed_distance
 from anchordiff.kernels.grid.grid_path import shortest_path
 from anchordiff.kernels.grid.maze import perfect_mazes, random_mazes, room_mazes
@@ -31,7 +34,7 @@ class Maze:
     World position = `origin` + `cell_size` · (x, y), with -y instead of y where `flip_y` is set.
 
     Attributes:
-        walls: True where blocked; what lies outside is wall too. Not to be written to.
+        walls: True where blocked; what lies outside is wall too. A copy of what was given; not to be written to.
         cell_size: side of a cell, in world units.
         origin: world position of the grid's upper left corner.
         flip_y: whether y points up in the world.
@@ -50,18 +53,24 @@ class Maze:
     flip_y: bool = False
 
     def __post_init__(self) -> None:
-        if self.walls.dtype != np.bool_ or self.walls.ndim != 2 or self.walls.size == 0:
-            raise ValueError(
-                "walls must be a boolean array (rows, cols) with at least one cell, "
-                f"found {self.walls.dtype} {self.walls.shape}"
-            )
-        if not (self.cell_size > 0.0 and np.isfinite(self.cell_size)):
-            raise ValueError(f"cell_size must be positive and finite, found {self.cell_size}")
-        object.__setattr__(self, "walls", np.array(self.walls, order="C"))
+        walls = check_array("walls", self.walls, BOOLS, ("rows", "cols")).copy()
+        if walls.size == 0:
+            raise ValueError(f"walls must hold at least one cell, found the shape {walls.shape}")
+        cell_size = check_number("cell_size", self.cell_size, above=0.0)
+        if not (isinstance(self.origin, Sequence | np.ndarray) and len(self.origin) == 2):
+            raise ValueError(f"origin must be a position (x, y), found {self.origin!r}")
+        if not isinstance(self.flip_y, bool | np.bool_):
+            raise ValueError(f"flip_y must be True or False, found {self.flip_y!r}")
+        x, y = (check_number(f"origin[{i}]", number) for i, number in enumerate(self.origin))
+        checked = {"walls": walls, "cell_size": cell_size, "origin": (x, y), "flip_y": bool(self.flip_y)}
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
     def from_text(cls, text: str) -> "Maze":
         """Read a maze as `str` writes it: a line for each row, # for a wall and . for a free cell."""
+        if not isinstance(text, str):
+            raise ValueError(f"text must be a string, found {type(text).__name__}")
         lines = rows_of(text)
         for number, line in enumerate(lines):
             strange = set(line) - {_WALL, _FREE}
@@ -75,6 +84,27 @@ class Maze:
         if not lines:
             raise ValueError("text must hold at least one row, found none")
         return cls(np.array([[cell == _WALL for cell in line] for line in lines]))
+
+    @classmethod
+    def from_image(
+        cls,
+        image: str | Path | npt.NDArray[np.uint8],
+        *,
+        pixels: int = 1,
+        threshold: float = 0.5,
+    ) -> "Maze":
+        """Read a maze from a picture: dark is wall.
+
+        Args:
+            image: file of any format that Pillow reads, or an array of 0 to 255, (height, width) or with 3 or 4
+                channels (red, green, blue, opacity) as the last axis; all of it opaque.
+            pixels: width and height of a cell, in pixels.
+            threshold: a cell is a wall where its mean brightness (ITU-R BT.601), 0 black and 1 white, is below this.
+
+        Raises:
+            ValueError: if the file cannot be read, a pixel is transparent, or cells do not fill the picture.
+        """
+        return cls(dark_cells(image, pixels=pixels, threshold=threshold))
 
     @classmethod
     def random(
@@ -136,6 +166,8 @@ class Maze:
         Raises:
             ValueError: if the maze is larger.
         """
+        check_integer("rows", rows)
+        check_integer("cols", cols)
         missing = rows - self.rows, cols - self.cols
         if min(missing) < 0:
             raise ValueError(
@@ -168,7 +200,7 @@ class Maze:
         connectivity: Literal[4, 8] = 8,
         clearance: float | None = 0.2,
     ) -> Float[np.ndarray, "n 2"] | None:
-        """Return a short free polyline from `start` to `goal`, or None where walls part them or block one.
+        """Return a short free polyline from `start` to `goal`, or None where walls part them or touch one.
 
         Args:
             start: position (x, y) within the grid, in cells.
@@ -180,10 +212,10 @@ class Maze:
         Raises:
             ValueError: if a position lies outside the grid.
         """
-        ends = [np.asarray(position, np.float64) for position in (start, goal)]
-        first, last = (self._cell(name, end) for name, end in zip(("start", "goal"), ends, strict=True))
+        ends = np.stack([_position("start", start), _position("goal", goal)])
+        first, last = self._cell("start", ends[0]), self._cell("goal", ends[1])
         cells = shortest_path(self.walls, first, last, connectivity=connectivity)
-        if cells is None:
+        if cells is None or not self.is_free(ends).all():
             return None
         if clearance is None:
             return np.concatenate([ends[:1], cells[1:-1, ::-1] + 0.5, ends[1:]])
@@ -214,7 +246,7 @@ class Maze:
         Raises:
             ValueError: if it lies outside the grid, in a wall or on its edge.
         """
-        point = np.asarray(position, np.float64)
+        point = _position(name, position)
         x, y = (self.from_world(point) if in_world else point).tolist()
         told = f"({point[0]:g}, {point[1]:g})"
         if not (0.0 <= x < self.cols and 0.0 <= y < self.rows):
@@ -285,13 +317,25 @@ def rows_of(text: str) -> list[str]:
     return [line.strip() for line in text.strip().splitlines()]
 
 
-def _positions(name: str, points: npt.ArrayLike) -> Float[np.ndarray, "*n 2"]:
+def _positions(name: str, points: object) -> Float[np.ndarray, "*n 2"]:
     """Positions as a floating-point array: what NumPy can read, tensors and integers too."""
-    array = np.asarray(points)
-    if not np.issubdtype(array.dtype, np.floating):
+    try:
+        array = np.asarray(points)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be positions (x, y), found {points!r}") from None
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{name} must be positions (x, y), found an array of {array.dtype}")
+    if array.dtype not in FLOATS:
         array = array.astype(np.float64)
     if array.ndim == 0 or array.shape[-1] != 2:
         raise ValueError(
             f"{name} must be positions (x, y) along the last axis, found the shape {array.shape}"
         )
     return array
+
+
+def _position(name: str, position: Position) -> Float[np.ndarray, "2"]:
+    point = _positions(name, position).astype(np.float64)
+    if point.shape != (2,):
+        raise ValueError(f"{name} must be one position (x, y), found the shape {point.shape}")
+    return point

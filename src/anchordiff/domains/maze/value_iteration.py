@@ -97,6 +97,9 @@ def fixed_point(
         distance: upper bounds to start from.
         costs: positive step costs.
         check_every: sweeps between two looks at whether anything changed; a look makes a GPU wait.
+
+    Raises:
+        ValueError: if a cost is not positive or NaN.
     """
     settled: Tensor = _fixed_point(distance, costs, check_every)
     return settled
@@ -110,13 +113,13 @@ def fixed_point(
 def _fixed_point(distance: Tensor, costs: Tensor, check_every: int) -> Tensor:
     if distance.device.type == "cpu":
         return torch.from_numpy(settle(distance.contiguous().numpy(), costs.contiguous().numpy()))
-    for _ in range(-(-distance[0, 0].numel() // check_every)):
+    for _ in range(-(-distance[0, 0].numel() // check_every) + 1):
         before = distance
         for _ in range(check_every):
             distance = sweep(distance, costs)
         if torch.equal(before, distance):
-            break
-    return distance
+            return distance
+    raise ValueError("costs must be positive, found NaN or a cost below 0: distances do not settle")
 
 
 @_fixed_point.register_fake

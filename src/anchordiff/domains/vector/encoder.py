@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from anchordiff.checks import check_rules
 from anchordiff.conditions import Condition
+from anchordiff.configs import exact
 from anchordiff.domains.vector.condition import VectorCondition
 from anchordiff.nn.embeddings import fourier_features, fourier_size
 from anchordiff.nn.frame import Frame
@@ -22,6 +23,7 @@ _MARK_OCTAVES = 1
 
 @final
 @dataclass(frozen=True, kw_only=True)
+@exact
 class VectorEncoderConfig(EncoderConfig):
     """Sizes of a `VectorEncoder`.
 

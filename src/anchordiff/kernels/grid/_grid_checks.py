@@ -1,31 +1,32 @@
 """Checks of the arguments that the grid kernels share."""
 
 from itertools import pairwise
+from numbers import Integral
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
+
+from anchordiff.checks import BOOLS, FLOATS, check_array, check_integer
 
 MAX_SIDE = 32_000
+MOST_POINTS = 2**31 - 1
 
 
 def check_walls(walls: Bool[np.ndarray, "..."], *, ndim: int) -> Bool[np.ndarray, "..."]:
     """Return walls as a contiguous array of `ndim` axes, or say what is wrong with them."""
-    if not isinstance(walls, np.ndarray) or walls.dtype != np.bool_:
-        found = f"dtype {walls.dtype}" if isinstance(walls, np.ndarray) else type(walls).__name__
-        raise ValueError(f"walls must be a bool array, found {found}")
-    if walls.ndim != ndim:
-        raise ValueError(f"walls must have {ndim} axes, found shape {walls.shape}")
+    grids: Bool[np.ndarray, "..."] = check_array("walls", walls, BOOLS, ("batch", "rows", "cols")[-ndim:])
     rows, cols = walls.shape[-2:]
     if not (0 < rows <= MAX_SIDE and 0 < cols <= MAX_SIDE):
         raise ValueError(f"walls must have 1 to {MAX_SIDE} rows and cols, found shape {walls.shape}")
-    return np.ascontiguousarray(walls)
+    return grids
 
 
-def check_cells(
-    name: str, cells: Int[np.ndarray, "batch 2"], batch: int, grid: tuple[int, ...]
-) -> Int[np.ndarray, "batch 2"]:
+def check_cells(name: str, given: object, batch: int, grid: tuple[int, ...]) -> Int[np.ndarray, "batch 2"]:
     """Return cells (row, col) as contiguous int64, or say which one lies outside the grid."""
-    cells = np.asarray(cells)
+    try:
+        cells: Int[np.ndarray, "batch 2"] = np.asarray(given)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be integers (row, col), found {given!r}") from None
     if not np.issubdtype(cells.dtype, np.integer):
         raise ValueError(f"{name} must be integers (row, col), found dtype {cells.dtype}")
     if cells.shape != (batch, 2):
@@ -45,16 +46,28 @@ def check_cells(
 
 def check_connectivity(connectivity: int) -> int:
     """Return 4 or 8."""
-    if connectivity not in (4, 8):
+    if not isinstance(connectivity, Integral) or connectivity not in (4, 8):
         raise ValueError(f"connectivity must be 4 or 8, found {connectivity!r}")
     return connectivity
 
 
 def check_threads(threads: int) -> int:
     """Return a positive number of threads."""
-    if threads < 1:
-        raise ValueError(f"threads must be at least 1, found {threads}")
+    check_integer("threads", threads)
     return threads
+
+
+def check_polyline(
+    points: Float[np.ndarray, "n dim"], *, dim: int | str = "dim", least: int = 1
+) -> Float[np.ndarray, "n dim"]:
+    """Return at least so many points whose distances can be told, as a contiguous array, or say what is wrong."""
+    line: Float[np.ndarray, "n dim"] = check_array("points", points, FLOATS, ("n", dim), finite=True)
+    if len(line) < least:
+        raise ValueError("points must hold at least one point, found none")
+    most = np.sqrt(np.finfo(line.dtype).max / max(line.shape[1], 1)) / 4
+    if line.size and np.abs(line).max() > most:
+        raise ValueError(f"points must be within {most:.1e}, found {np.abs(line).max():.1e}")
+    return line
 
 
 def chunks(count: int, parts: int) -> list[slice]:

@@ -4,6 +4,9 @@ For each column the distance to the next marked cell above or below comes from t
 d²(i, j) = min over s of s² + vertical²(i, j ± s), where s need not pass the largest distance around. Everything
 is integer, hence exact: 16 bits for small grids, 32 for large ones.
 
+On large grids a row stops after some shifts if its largest distance is still out of reach, and takes the lower envelope
+of the parabolas s² + vertical² instead (Meijster, Roerdink & Hesselink 2000), whose work is linear in its cells.
+
 How it gets fast: cells lie in planes whose rows are padded with what counts as outside, so that a shift by s is one
 loop over many rows at once, without a remainder and without a test. The loops run over views made beforehand or
 over unsigned positions: a signed one may be negative, and that test alone keeps the compiler from vectorising.
@@ -19,6 +22,7 @@ Numbers = NDArray[np.signedinteger]
 
 _LANES = 16
 _SMALL = 64
+_SHIFTS = 32
 
 
 def workspace(rows: int, cols: int) -> Numbers:
@@ -144,8 +148,11 @@ def _double(rows: int, stride: int, margin: int, first: Numbers, second: Numbers
 
 
 @kernel()
-def _spread(vertical: Numbers, cols: int, line: Numbers, mask: Numbers, out: Numbers) -> None:
-    """Write d² of a band of rows into `out`, 0 between the rows, from the vertical distances."""
+def _spread(vertical: Numbers, cols: int, line: Numbers, mask: Numbers, most: int, out: Numbers) -> bool:
+    """Write d² of a band of rows into `out`, 0 between the rows, from the vertical distances.
+
+    Returns False where more than `most` shifts would be needed.
+    """
     number = out.dtype.type
     count = out.shape[0]
     middle = line[cols : cols + count]
@@ -158,6 +165,8 @@ def _spread(vertical: Numbers, cols: int, line: Numbers, mask: Numbers, out: Num
         largest = max(largest, square)
     s = 1
     while s <= cols and s * s < largest:
+        if s > most:
+            return False
         rise = number(s * s)
         left, right = line[cols - s : cols - s + count], line[cols + s : cols + s + count]
         largest = number(0)
@@ -166,6 +175,42 @@ def _spread(vertical: Numbers, cols: int, line: Numbers, mask: Numbers, out: Num
             out[k] = square
             largest = max(largest, square)
         s += 1
+    return True
+
+
+@kernel()
+def _envelope(vertical: Numbers, cols: int, border: bool, seats: NDArray[np.int64], out: Numbers) -> None:
+    """Write d² of a row into `out`, in time linear in its cells; with `border` what lies beside it is marked.
+
+    `seats` is workspace (2, cols): columns whose parabola is the lowest somewhere, and from which column on.
+    """
+    number = out.dtype.type
+    lowest, since = seats[0], seats[1]
+    count = 0
+    for j in range(cols):
+        height = np.int64(vertical[j]) * np.int64(vertical[j])
+        first = np.int64(0)
+        while count > 0:
+            i = lowest[count - 1]
+            above = np.int64(vertical[i]) * np.int64(vertical[i])
+            # The first column where the parabola of j is below that of i.
+            first = (j * j - i * i + height - above) // (2 * (j - i)) + 1
+            if first > since[count - 1]:
+                break
+            count -= 1
+            first = np.int64(0)
+        if first < cols:
+            lowest[count], since[count] = j, first
+            count += 1
+    seat = 0
+    for j in range(cols):
+        while seat + 1 < count and since[seat + 1] <= j:
+            seat += 1
+        i = lowest[seat]
+        square = (j - i) * (j - i) + np.int64(vertical[i]) * np.int64(vertical[i])
+        if border:
+            square = min(square, min((j + 1) * (j + 1), (cols - j) * (cols - j)))
+        out[j] = number(square)
 
 
 @kernel()
@@ -213,11 +258,15 @@ def write_signed(walls: Walls, memory: Numbers, out: NDArray[np.float32]) -> Non
     line, outside, inside, compact = _lines(rows, cols, border, memory)
     other, _, _, _ = _lines(rows, cols, not border, memory)
     mask = memory[-band * stride :]
+    most = _SHIFTS if band == 1 else cols
+    seats = np.empty((2, cols), np.int64)
     flat = out.reshape(rows * cols)
     for first in range(0, rows, band):
         at, count = first * stride, (band - 1) * stride + width
-        _spread(to_wall[at : at + count], cols, line, mask, outside[:count])
-        _spread(to_free[at : at + count], cols, other, mask, inside[:count])
+        if not _spread(to_wall[at : at + count], cols, line, mask, most, outside[:count]):
+            _envelope(to_wall[at : at + count], cols, border, seats, outside)
+        if not _spread(to_free[at : at + count], cols, other, mask, most, inside[:count]):
+            _envelope(to_free[at : at + count], cols, not border, seats, inside)
         for i in range(band):
             source, target = np.uint64(i * stride), np.uint64(i * cols)
             for j in range(width):
@@ -239,9 +288,12 @@ def write_unsigned(walls: Walls, memory: Numbers, out: NDArray[np.float32]) -> N
     to_wall = _columns(rows, cols, border, memory)
     line, squares, _, _ = _lines(rows, cols, border, memory)
     mask = memory[-band * stride :]
+    most = _SHIFTS if band == 1 else cols
+    seats = np.empty((2, cols), np.int64)
     for first in range(0, rows, band):
         at, count = first * stride, (band - 1) * stride + width
-        _spread(to_wall[at : at + count], cols, line, mask, squares[:count])
+        if not _spread(to_wall[at : at + count], cols, line, mask, most, squares[:count]):
+            _envelope(to_wall[at : at + count], cols, border, seats, squares)
         if first == 0 and squares[0] >= rows * rows + cols * cols:
             out[:, :] = np.inf
             return

@@ -30,7 +30,7 @@ class Cells(NamedTuple):
     octaves: int
 
 
-@kernel(fastmath=True)
+@kernel()  # without fast mathematics, which would take it for granted that no estimate is NaN
 def look_up(points: Floats, cells: Cells) -> Floats:
     """Features of the cells that hold the points, and where in its cell each point lies.
 
@@ -50,9 +50,10 @@ def look_up(points: Floats, cells: Cells) -> Floats:
         for i in range(count):
             x = cells.origin[b, i, 0] + cells.scale[0] * points[b, i, 0]
             y = cells.origin[b, i, 1] + cells.scale[1] * points[b, i, 1]
-            left, top = math.floor(x), math.floor(y)
-            col = int(min(max(left, np.float32(0)), np.float32(cells.cols - 1)))
-            row = int(min(max(top, np.float32(0)), np.float32(rows - 1)))
+            left, top = np.floor(x), np.floor(y)
+            # A NaN is larger than nothing: it looks at the first cell, and stays NaN in the offsets.
+            col = int(min(left, np.float32(cells.cols - 1))) if left > 0 else 0
+            row = int(min(top, np.float32(rows - 1))) if top > 0 else 0
             found = features[row * cells.cols + col]
             for k in range(channels):
                 out[b, i, k] = found[k]

@@ -16,7 +16,9 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from numba.core.errors import TypingError
 
+from anchordiff.checks import INTEGERS, check_array
 from anchordiff.kernels.grid._grid_checks import (
     check_cells,
     check_connectivity,
@@ -26,6 +28,7 @@ from anchordiff.kernels.grid._grid_checks import (
 )
 from anchordiff.kernels.grid._path_batch import (
     NOT_READY,
+    OUTSIDE_GOAL,
     OUTSIDE_START,
     find_path_checked,
     find_paths,
@@ -108,16 +111,26 @@ def shortest_path(
         or not walls.flags.c_contiguous
     ):
         walls = check_walls(walls, ndim=2)
-    start_row, start_col = start
-    goal_row, goal_col = goal
-    if (start_row | start_col | goal_row | goal_col).__class__ is not int:
-        start_row, start_col, goal_row, goal_col = map(operator.index, (*start, *goal))
+    try:
+        start_row, start_col = start
+        goal_row, goal_col = goal
+        if (start_row | start_col | goal_row | goal_col).__class__ is not int:
+            start_row, start_col, goal_row, goal_col = map(operator.index, (*start, *goal))
+        if connectivity.__class__ is not int:
+            connectivity = operator.index(check_connectivity(connectivity))  # type: ignore[assignment]
+    except (TypeError, ValueError):
+        for name, cell in (("start", start), ("goal", goal)):
+            check_cells(name, (cell,), 1, walls.shape)
+        raise
     if cell_cost is not None:
         ends = np.array([[start_row, start_col]]), np.array([[goal_row, goal_col]])
         path = shortest_paths(walls, *ends, connectivity=connectivity, cell_cost=cell_cost)[0]
         return path if len(path) else None
     pairs = _memory.pairs
-    length = find_path_checked(walls, start_row, start_col, goal_row, goal_col, connectivity, pairs)
+    try:
+        length = find_path_checked(walls, start_row, start_col, goal_row, goal_col, connectivity, pairs)
+    except (OverflowError, TypingError):  # integers of more than 64 bits
+        length = OUTSIDE_START if max(map(abs, (start_row, start_col))) >= 2**63 else OUTSIDE_GOAL
     if length == NOT_READY:
         rows, cols = check_walls(walls, ndim=2).shape
         check_connectivity(connectivity)
@@ -157,8 +170,11 @@ def shortest_paths(
     >>> [path.tolist() for path in paths]
     [[[0, 0], [1, 1], [2, 2], [3, 3]], [[1, 3]]]
     """
-    batch = len(starts)
-    walls = check_walls(walls if np.ndim(walls) == 3 else walls[None], ndim=3)
+    starts = np.asarray(starts)
+    batch = len(starts) if starts.ndim else 1
+    if isinstance(walls, np.ndarray) and walls.ndim == 2:
+        walls = walls[None]
+    walls = check_walls(walls, ndim=3)
     if len(walls) not in (1, batch):
         raise ValueError(f"walls must hold one grid a start ({batch}) or one for all, found {len(walls)}")
     starts = check_cells("starts", starts, batch, walls.shape[1:])
@@ -194,6 +210,8 @@ def _check_costs(
     if cell_cost is None:
         return np.zeros((0, 1, 1))
     costs = np.asarray(cell_cost)
+    if costs.dtype.kind not in "fiu":
+        raise ValueError(f"cell_cost must be an array of numbers, found {costs.dtype}")
     if costs.shape != grid and costs.shape not in ((1, *grid), (batch, *grid)):
         raise ValueError(f"cell_cost must have shape {grid} or {(batch, *grid)}, found {costs.shape}")
     if not (costs >= 0).all():
@@ -208,6 +226,7 @@ def path_cost(path: Int[np.ndarray, "steps 2"]) -> float:
     >>> path_cost(np.array([[0, 0], [0, 1], [1, 2]]))
     2.414213562373095
     """
+    path = check_array("path", path, INTEGERS, ("steps", 2))
     steps = np.abs(np.diff(path, axis=0)).sum(axis=1)
     diagonal = int((steps == 2).sum())
     return (len(steps) - diagonal) + diagonal * math.sqrt(2.0)

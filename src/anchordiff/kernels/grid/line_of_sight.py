@@ -11,7 +11,6 @@ never free. No steps are sampled: every cell that the motion can reach is tested
 (False, True)
 """
 
-import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,6 +18,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
+from anchordiff.checks import FLOATS, check_array, check_number
 from anchordiff.kernels.grid._grid_checks import check_threads, check_walls, chunks
 from anchordiff.kernels.grid._sweep import (
     mark_blocked_points,
@@ -42,8 +42,7 @@ def line_is_free(
         radius: of the disc that moves along the segment, in cells.
     """
     walls = check_walls(walls, ndim=2)
-    ends = float(a[0]), float(a[1]), float(b[0]), float(b[1])
-    return bool(sweep_is_free(walls, *ends, _check_radius(radius)))
+    return bool(sweep_is_free(walls, *_position("a", a), *_position("b", b), _check_radius(radius)))
 
 
 def polyline_is_free(
@@ -114,13 +113,10 @@ def points_in_wall(
 
 def check_points(points: NDArray[np.floating], *, ndim: int) -> NDArray[np.floating]:
     """Return positions as a contiguous float32 or float64 array of `ndim` axes, or say what is wrong with them."""
-    if not isinstance(points, np.ndarray) or points.dtype.char not in "fd":
-        found = f"dtype {points.dtype}" if isinstance(points, np.ndarray) else type(points).__name__
-        raise ValueError(f"points must be a float32 or float64 array, found {found}")
-    if points.ndim != ndim or points.shape[-1] != 2 or points.shape[-2] == 0:
-        axes = "(n, 2)" if ndim == 2 else "(batch, n, 2)"
-        raise ValueError(f"points must have shape {axes} with n >= 1, found {points.shape}")
-    return np.ascontiguousarray(points)
+    checked: NDArray[np.floating] = check_array("points", points, FLOATS, ("batch", "n", 2)[-ndim:])
+    if checked.shape[-2] == 0:
+        raise ValueError(f"points must hold at least one point, found the shape {checked.shape}")
+    return checked
 
 
 def _check_groups(walls: NDArray[np.bool_], points: NDArray[np.floating]) -> None:
@@ -131,6 +127,12 @@ def _check_groups(walls: NDArray[np.bool_], points: NDArray[np.floating]) -> Non
 
 
 def _check_radius(radius: float) -> float:
-    if not (radius >= 0.0 and math.isfinite(radius)):
-        raise ValueError(f"radius must be at least 0 and finite, found {radius}")
-    return float(radius)
+    return check_number("radius", radius, least=0.0)
+
+
+def _position(name: str, position: Sequence[float]) -> tuple[float, float]:
+    try:
+        x, y = position
+        return float(x), float(y)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a position (x, y), found {position!r}") from None

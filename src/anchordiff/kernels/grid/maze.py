@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 from numpy.typing import NDArray
 
+from anchordiff.checks import INTEGERS, check_array, check_integer, check_number
 from anchordiff.kernels._jit import kernel
 from anchordiff.kernels.grid._draw_maze import (
     DEPTH_FIRST,
@@ -27,11 +28,14 @@ from anchordiff.kernels.grid._draw_maze import (
     draw_pair,
     label_regions,
 )
+from anchordiff.kernels.grid._grid_checks import MAX_SIDE
 from anchordiff.kernels.grid._random import open_stream
 
 Kind = Literal["random", "depth_first", "wilson", "rooms"]
 
 KINDS: dict[str, int] = {"random": RANDOM, "depth_first": DEPTH_FIRST, "wilson": WILSON, "rooms": ROOMS}
+
+MOST_PAIRS = 1_000_000
 
 _ATTEMPTS = 1000
 _DRAWS_A_PAIR = 64
@@ -134,30 +138,34 @@ def check_maze_options(
 ) -> tuple[float, float]:
     """Return `density`, or say which option no maze can have."""
     for name, side in (("rows", rows), ("cols", cols)):
-        if side < 3 or (kind != RANDOM and side % 2 == 0):
-            rule = "at least 3" if kind == RANDOM else "odd and at least 3"
-            raise ValueError(f"{name} must be {rule}, found {side}")
-    lowest, highest = density
-    if not 0.0 <= lowest <= highest <= 1.0:
-        raise ValueError(f"density must be an interval (lowest, highest) within [0, 1], found {density}")
+        check_integer(name, side, least=3, most=MAX_SIDE, most_is="the longest side")
+        if kind != RANDOM and side % 2 == 0:
+            raise ValueError(f"{name} must be odd and at least 3, found {side}")
+    try:
+        lowest, highest = (check_number("density", bound) for bound in density)
+        if not 0.0 <= lowest <= highest <= 1.0:
+            raise ValueError
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"density must be an interval (lowest, highest) within [0, 1], found {density}"
+        ) from None
+    check_integer("min_l1", min_l1, least=0)
     if not 0 <= min_l1 <= rows + cols - 6:
         raise ValueError(
             f"min_l1 must be between 0 and {rows + cols - 6} in {rows} x {cols} cells, found {min_l1}"
         )
-    return float(lowest), float(highest)
+    return lowest, highest
 
 
 def check_index(seed: int, index: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return `index` as contiguous int64, or say what is wrong with it or with `seed`."""
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"seed must be between 0 and 2**63 - 1, found {seed}")
-    if not isinstance(index, np.ndarray) or index.ndim != 1 or index.dtype.kind not in "iu":
-        found = f"{index.dtype} {index.shape}" if isinstance(index, np.ndarray) else type(index).__name__
-        raise ValueError(f"index must be an integer array (batch,), found {found}")
-    if len(index) and index.min() < 0:
-        first = int((index < 0).argmax())
-        raise ValueError(f"index[{first}] must be at least 0, found {index[first]}")
-    return np.ascontiguousarray(index, np.int64)
+    check_integer("seed", seed, least=0, most=2**63 - 1, most_is="2**63 - 1")
+    index = check_array("index", index, INTEGERS, ("batch",))
+    outside = (index < 0) | (index > np.iinfo(np.int64).max)
+    if outside.any():
+        first = int(outside.argmax())
+        raise ValueError(f"index[{first}] must be at least 0 and at most 2**63 - 1, found {index[first]}")
+    return index.astype(np.int64)
 
 
 def _mazes(
@@ -172,8 +180,7 @@ def _mazes(
 ) -> MazeBatch:
     lowest, highest = check_maze_options(kind, rows, cols, density, min_l1)
     index = check_index(seed, index)
-    if pairs < 1:
-        raise ValueError(f"pairs must be at least 1, found {pairs}")
+    check_integer("pairs", pairs, most=MOST_PAIRS, most_is="the most pairs")
     walls = np.empty((len(index), rows, cols), np.bool_)
     ends = np.empty((len(index), pairs, 4), np.int64)
     made = _fill(seed, index, kind, lowest, highest, min_l1, walls, ends)

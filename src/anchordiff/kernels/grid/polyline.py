@@ -11,7 +11,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
+from anchordiff.checks import check_array, check_integer
 from anchordiff.kernels._jit import kernel
+from anchordiff.kernels.grid._grid_checks import MOST_POINTS, check_polyline
 from anchordiff.kernels.grid._resample import resample_evenly
 from anchordiff.kernels.grid.line_of_sight import (
     line_is_free,
@@ -52,6 +54,7 @@ def _resample_batch(
 
 def polyline_length(points: Float[np.ndarray, "n dim"]) -> float:
     """Length of a polyline, in the units of its points."""
+    points = check_polyline(points)
     return float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
 
 
@@ -61,10 +64,12 @@ def resample(points: Float[np.ndarray, "n dim"], horizon: int) -> Float[np.ndarr
     Args:
         points: at least one point; float32 or float64.
         horizon: number of points of the result, at least 2.
+
+    Raises:
+        ValueError: if a point is NaN or infinite, or shapes or dtypes do not fit.
     """
-    points = _check(points, horizon)
-    if len(points) == 0:
-        raise ValueError("points must hold at least one point, found none")
+    check_integer("horizon", horizon, least=2, most=MOST_POINTS, most_is="the largest horizon")
+    points = check_polyline(points)
     out: NDArray[np.floating] = _resample(points, horizon)
     return out
 
@@ -78,10 +83,14 @@ def resample_batch(
         points: the points of all polylines, one after the other; float32 or float64.
         offsets: from 0 to `len(points)`, strictly increasing.
         horizon: number of points of each result, at least 2.
+
+    Raises:
+        ValueError: if a point is NaN or infinite, a polyline has no point, or shapes or dtypes do not fit.
     """
-    points = _check(points, horizon)
-    offsets = np.ascontiguousarray(offsets, np.int64)
-    if offsets.ndim != 1 or len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != len(points):
+    check_integer("horizon", horizon, least=2, most=MOST_POINTS, most_is="the largest horizon")
+    points = check_polyline(points, least=0)
+    offsets = check_array("offsets", offsets, (np.dtype(np.int64),), ("batch + 1",))
+    if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != len(points):
         raise ValueError(f"offsets must go from 0 to {len(points)}, found {offsets}")
     empty = np.diff(offsets) < 1
     if empty.any():
@@ -92,12 +101,3 @@ def resample_batch(
     if len(out):
         _resample_batch(points, offsets, out)
     return out
-
-
-def _check(points: NDArray[np.floating], horizon: int) -> NDArray[np.floating]:
-    if not isinstance(points, np.ndarray) or points.dtype.char not in "fd" or points.ndim != 2:
-        found = f"{points.dtype} {points.shape}" if isinstance(points, np.ndarray) else type(points).__name__
-        raise ValueError(f"points must be a float32 or float64 array (n, dim), found {found}")
-    if horizon < 2:
-        raise ValueError(f"horizon must be at least 2, found {horizon}")
-    return np.ascontiguousarray(points)

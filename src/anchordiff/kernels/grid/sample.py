@@ -16,11 +16,12 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from anchordiff.checks import check_choice, check_integer
 from anchordiff.kernels.grid._draw_sample import make_samples
-from anchordiff.kernels.grid._grid_checks import check_threads, chunks
+from anchordiff.kernels.grid._grid_checks import MOST_POINTS, check_threads, chunks
 from anchordiff.kernels.grid._wall_bits import num_words
 from anchordiff.kernels.grid.distance import signed_distances
-from anchordiff.kernels.grid.maze import KINDS, Kind, check_index, check_maze_options
+from anchordiff.kernels.grid.maze import KINDS, MOST_PAIRS, Kind, check_index, check_maze_options
 from anchordiff.kernels.grid.string_pull import check_clearance
 
 Expert = Literal["smooth", "grid"]
@@ -90,17 +91,13 @@ def particle_samples(
         ValueError: if an option is out of its range, or a sample cannot be made: too many walls for `min_l1`, or
             too many bends for `horizon`.
     """
-    if kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}, found {kind!r}")
-    if expert not in ("smooth", "grid"):
-        raise ValueError(f"expert must be 'smooth' or 'grid', found {expert!r}")
+    check_choice("kind", kind, tuple(KINDS))
+    check_choice("expert", expert, ("smooth", "grid"))
     lowest, highest = check_maze_options(KINDS[kind], rows, cols, density, min_l1)
     index = check_index(seed, index)
     check_clearance(clearance)
-    if horizon < 2:
-        raise ValueError(f"horizon must be at least 2, found {horizon}")
-    if pairs < 1:
-        raise ValueError(f"pairs must be at least 1, found {pairs}")
+    check_integer("horizon", horizon, least=2, most=MOST_POINTS, most_is="the largest horizon")
+    check_integer("pairs", pairs, most=MOST_PAIRS, most_is="the most pairs")
     batch = len(index)
     walls = np.empty((batch, rows, cols), np.bool_)
     ends = np.empty((2, batch, 2), np.float32)

@@ -9,10 +9,10 @@
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from anchordiff.kernels.grid._grid_checks import check_walls
+from anchordiff.checks import FLOATS, INTEGERS, check_array, check_number
+from anchordiff.kernels.grid._grid_checks import check_polyline, check_walls
 from anchordiff.kernels.grid._taut import pull_clear_parts
 from anchordiff.kernels.grid._wall_bits import num_words
-from anchordiff.kernels.grid.line_of_sight import check_points
 
 
 def string_pull(
@@ -31,7 +31,7 @@ def string_pull(
         clearance: least distance to walls along each axis, in cells; more than 0 and less than 0.5.
     """
     walls = check_walls(walls, ndim=2)
-    points = check_points(points, ndim=2)
+    points = check_polyline(points, dim=2)
     check_clearance(clearance)
     pulled = pull_clear_parts(walls, points.astype(np.float64), float(clearance), num_words(walls.shape[1]))
     out: Float[np.ndarray, "m 2"] = pulled.astype(points.dtype)
@@ -55,12 +55,15 @@ def smooth_path(
         goal: position (x, y) in the last cell, in cells.
         clearance: see `string_pull`.
     """
-    centres = cells[1:-1, ::-1] + 0.5
-    points = np.concatenate([np.reshape(start, (1, 2)), centres, np.reshape(goal, (1, 2))]).astype(np.float64)
+    centres = check_array("cells", cells, INTEGERS, ("n", 2))[1:-1, ::-1] + 0.5
+    ends = [
+        check_array(name, np.asarray(end, np.float64), FLOATS, (2,), finite=True)[None]
+        for name, end in (("start", start), ("goal", goal))
+    ]
+    points = np.concatenate([ends[0], centres, ends[1]])
     return string_pull(walls, points, clearance=clearance)
 
 
 def check_clearance(clearance: float) -> None:
     """Say so if no path can keep such a clearance in a corridor of one cell."""
-    if not 0.0 < clearance < 0.5:
-        raise ValueError(f"clearance must be more than 0 and less than 0.5 cells, found {clearance}")
+    check_number("clearance", clearance, above=0.0, below=0.5)

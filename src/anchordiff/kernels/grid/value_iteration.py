@@ -10,8 +10,10 @@ this size that is sooner done than any order which visits each cell once.
 import numpy as np
 from jaxtyping import Float
 
+from anchordiff.checks import check_array
 from anchordiff.kernels._jit import kernel
 
+_FLOAT32 = (np.dtype(np.float32),)
 _BEYOND = np.float32(1e38)  # larger than any distance, and finite also after a step
 _SWEEPS = 4  # between two looks at whether anything changed
 
@@ -34,7 +36,7 @@ def _sweep(near: np.ndarray, costs: np.ndarray, wide: int, out: np.ndarray) -> N
 
 @kernel()
 def _settle_all(distance: np.ndarray, costs: np.ndarray) -> None:
-    """Sweep until nothing changes, for each maze and source."""
+    """Sweep until nothing changes, for each maze and source; a shortest path has fewer steps than there are cells."""
     batch, sources, rows, cols = distance.shape
     # One column beside each row is enough: it is beyond the last cell of a row and before the first of the next.
     wide = cols + 1
@@ -47,12 +49,12 @@ def _settle_all(distance: np.ndarray, costs: np.ndarray) -> None:
         flat = padded.reshape(8, rows * wide)
         for s in range(sources):
             grid[:, :cols] = distance[b, s]
-            changed = True
-            while changed:
+            for _ in range(rows * cols // (2 * _SWEEPS) + 2):
                 for _ in range(_SWEEPS):
                     _sweep(one, flat, wide, other)
                     _sweep(other, flat, wide, one)
-                changed = not np.array_equal(one, other)
+                if np.array_equal(one, other):
+                    break
             distance[b, s] = grid[:, :cols]
 
 
@@ -64,7 +66,20 @@ def settle(
     Args:
         distance: upper bounds to start from: 0 at sources, something large elsewhere. float32, left unchanged.
         costs: positive cost of the step from a cell to each of its eight neighbours. float32.
+
+    Raises:
+        ValueError: if shapes or dtypes do not fit, a cost is not positive, or a number is NaN.
     """
+    distance = check_array("distance", distance, _FLOAT32, ("batch", "sources", "rows", "cols"))
+    batch, _, rows, cols = distance.shape
+    costs = check_array("costs", costs, _FLOAT32, (batch, 8, rows, cols))
+    if distance.size == 0:
+        return distance.copy()
+    # The least of numbers among which there is a NaN is NaN.
+    if not costs.min() > 0.0:
+        raise ValueError(f"costs must be positive, found {costs.min()}")
+    if np.isnan(distance.min()):
+        raise ValueError("distance must be numbers, found NaN")
     settled = distance.copy()
     _settle_all(settled, costs)
     return settled

@@ -67,7 +67,7 @@ def test_from_file(tmp_path, end):
         ({"frame_skip": 0}, "frame_skip must be an integer of at least 1, found 0"),
         ({"way_points": -1}, "way_points must be an integer of at least 0, found -1"),
         ({"split_seed": -1}, "split_seed must be an integer of at least 0, found -1"),
-        ({"seed": 0.5}, "seed must be an integer of at least 0, found 0.5"),
+        ({"seed": 0.5}, "seed must be an integer, found 0.5"),
         ({"goal": "end"}, "goal must be one of 'window', 'episode', found 'end'"),
         ({"split": "test"}, "split must be one of 'train', 'held_out', found 'test'"),
         ({"drop": 1.5}, r"drop must lie in \[0, 1\], found 1.5"),
@@ -132,7 +132,7 @@ def test_data_that_do_not_fit_the_settings_are_refused(sizes, options, message):
 def test_states_have_to_fit():
     with pytest.raises(ValueError, match="space must have the 2 positions of the data, found 3"):
         TrajectoryDataset(told([9, 9]), WHOLE, space=StateSpace(positions=3))
-    with pytest.raises(ValueError, match=r"angles must lie in 0 \.\.\. 1, found 2"):
+    with pytest.raises(ValueError, match=r"angles must be different numbers in 0 \.\.\. 1, found"):
         fit_states(told([9, 9]), WHOLE, angles=(2,))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from anchordiff.checks import check_choice, check_integer
+from anchordiff.configs import exact
 from anchordiff.data.indexed import IndexedDataset
 from anchordiff.data.source import Source, TrainingData
 from anchordiff.domains.maze.data.batch import ParticleBatch, make_batch
@@ -27,6 +28,7 @@ _VALIDATION_SEED = 0  # of the held-out stream; evaluation suites use other ones
 
 
 @dataclass(frozen=True, kw_only=True)
+@exact
 class ParticleMazeConfig(Source):
     """What decides every sample of a `ParticleMazeDataset`.
 

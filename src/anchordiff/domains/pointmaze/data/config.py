@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from anchordiff.checks import check_choice, check_integer
+from anchordiff.configs import exact
 from anchordiff.domains.maze.data.particle import Split
 from anchordiff.domains.pointmaze.data.windows import WindowKind
 
@@ -15,6 +16,7 @@ Pace = Literal["time", "arc"]
 
 
 @dataclass(frozen=True, kw_only=True)
+@exact
 class PointMazeConfig:
     """What decides every sample of a `PointMazeDataset`, beside the recording and the filter.
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from anchordiff.checks import check_choice, check_integer
-from anchordiff.configs import Json, config_to_json
+from anchordiff.configs import Json, config_to_json, exact
 from anchordiff.domains.pointmaze.world import POINT_MAZES, PointMaze, controllers
 from anchordiff.domains.pointmaze.world.solvers import SolverName
 from anchordiff.domains.pointmaze.world.versions import installed_versions
@@ -20,6 +20,7 @@ _SOLVERS: Final[Mapping[Flavour, str]] = MappingProxyType({"qiter": "QIteration"
 
 
 @dataclass(frozen=True, kw_only=True)
+@exact
 class GenerationConfig:
     """What decides every number of a generated PointMaze data set, given the versions of the simulator.
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from anchordiff.configs import exact
 from anchordiff.domains.maze.maze import Maze
 from anchordiff.domains.pointmaze.world.physics import DT, MAX_ACCELERATION, MAX_SPEED
 
 
 @dataclass(frozen=True)
+@exact
 class MazeNormalisation:
     """Scales (x, y, v_x, v_y) so that the maze's border lies at -1 and 1, and so does the greatest speed.
 

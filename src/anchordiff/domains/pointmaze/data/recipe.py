@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from anchordiff.configs import exact
 from anchordiff.data.interleaved import InterleavedDataset
 from anchordiff.data.source import Source, TrainingData
 from anchordiff.domains.maze.data.batch import ParticleBatch
@@ -16,6 +17,7 @@ from anchordiff.states import StateSpace
 
 
 @dataclass(frozen=True, kw_only=True)
+@exact
 class PointMazeRecipe(Source):
     """What a planner for PointMaze is trained on: of all windows that touch no wall, the shortest between two places.
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from anchordiff.checks import check_choice, check_integer, check_rules
+from anchordiff.configs import exact
 
 Split = Literal["train", "held_out"]
 """Samples to learn from, or those of episodes that training never sees."""
@@ -13,6 +14,7 @@ Goal = Literal["window", "episode"]
 
 
 @dataclass(frozen=True, kw_only=True)
+@exact
 class TrajectoryConfig:
     """What decides every sample of a `TrajectoryDataset`, beside the episodes.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from anchordiff.checks import check_choice
+from anchordiff.configs import exact
 from anchordiff.data.source import Source, TrainingData
 from anchordiff.domains.vector.data.config import TrajectoryConfig
 from anchordiff.domains.vector.data.dataset import TrajectoryDataset, fit_states
@@ -19,6 +20,7 @@ _STATE = ("observation.state",)
 
 
 @dataclass(frozen=True, kw_only=True)
+@exact
 class VectorSource(Source):
     """Training data of vectors: exactly one of `path`, `minari` and `lerobot` says where they lie.
 
