@@ -185,7 +185,7 @@ def test_what_json_cannot_hold():
         ),
         (KeypointDiffusionConfig, {"schedule": "sigmoid"}, "schedule must be one of .* found 'sigmoid'"),
         (StateSpace, {"scale": 0.0}, "scale must be positive and finite, found 0.0"),
-        (InterpDenoiserConfig, {"num_levels": 0}, "num_levels must be at least 1, found 0"),
+        (InterpDenoiserConfig, {"num_levels": 0}, "num_levels must lie in 1 ... horizon, found 0"),
         (InterpDenoiserConfig, {"num_keypoints": 1}, r"num_keypoints must lie in 2 ... horizon, found 1"),
         (InterpDenoiserConfig, {"growth": "cubic"}, "growth must be one of .* found 'cubic'"),
         (Distances, {"weight": -1.0}, "weight must not be negative, found -1.0"),

@@ -239,7 +239,7 @@ def test_a_saved_space_that_is_wrong_says_where():
         (
             "angles",
             [2],
-            r"config\.states is no StateSpace: angles must be different numbers in 0 \.\.\. 1, found",
+            r"config\.states is no StateSpace: angles must be different, in 0 \.\.\. 1, found",
         ),
         ("angels", [1], r"config\.states\.angels is not a field of StateSpace"),
         ("scale", [1.0, "2"], r"config\.states\.scale\[1\] must be float, found '2'"),

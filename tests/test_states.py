@@ -175,8 +175,8 @@ def test_angles_are_fitted_around_their_mean_direction():
     [
         ({"positions": 0}, "positions must be an integer of at least 1, found 0"),
         ({"pace": 0}, "pace must be an integer of at least 1, found 0"),
-        ({"angles": (2,)}, r"angles must be different numbers in 0 \.\.\. 1, found \(2,\)"),
-        ({"angles": (1, 1)}, r"angles must be different numbers in 0 \.\.\. 1, found \(1, 1\)"),
+        ({"angles": (2,)}, r"angles must be different, in 0 \.\.\. 1, found \(2,\)"),
+        ({"angles": (1, 1)}, r"angles must be different, in 0 \.\.\. 1, found \(1, 1\)"),
         ({"scale": (1.0,)}, "scale must be one number or 2, one for each position, found 1"),
         ({"scale": (1.0, 0.0)}, r"scale must be positive and finite, found \(1.0, 0.0\)"),
         ({"unit": -1.0}, "unit must be positive and finite, found -1.0"),

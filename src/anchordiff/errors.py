@@ -37,7 +37,10 @@ class MissingExtraError(AnchorDiffError, ImportError):
     """An optional package is needed that is not installed."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f'{package} is not installed; install it with: pip install "anchordiff[{extra}]"')
+        super().__init__(
+            f"{package} is not installed; from a checkout of anchordiff, "
+            f'pip install -c constraints.txt ".[{extra}]" installs it'
+        )
         self.package = package
         self.extra = extra
 

@@ -3,6 +3,7 @@
 import errno
 import glob
 import json
+import math
 import os
 import secrets
 import sys
@@ -24,7 +25,7 @@ LOCK: Final = ".lock"
 
 @contextmanager
 def locked(folder: Path, *, wait: float = 0.0) -> Iterator[None]:
-    """Keep other processes from writing into a folder, which is made if needed.
+    """Keep other processes from writing into a folder, which is made if needed, and removed if it stays empty.
 
     The system lets go of the lock when its holder ends, however that happens. Where there are no such locks (Windows,
     some network file systems), nobody is kept out.
@@ -36,6 +37,7 @@ def locked(folder: Path, *, wait: float = 0.0) -> Iterator[None]:
     Raises:
         FolderInUseError: if another process holds it for longer.
     """
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     path, deadline = folder / LOCK, time.monotonic() + wait
     while True:
@@ -57,6 +59,9 @@ def locked(folder: Path, *, wait: float = 0.0) -> Iterator[None]:
         finally:
             if sys.platform != "win32" and _is_at(file, path):
                 path.unlink()
+            if is_new:
+                with suppress(OSError):  # something was written
+                    folder.rmdir()
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -66,8 +71,29 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write a JSON object as `replacing` does."""
-    write_whole(path, (json.dumps(data, indent=2, allow_nan=False) + "\n").encode())
+    """Write a JSON object as `replacing` does.
+
+    JSON has no NaN and no infinities: they become null, and the object says under `not_finite` where they were.
+    """
+    places: list[str] = []
+    finite = _finite(data, "", places)
+    if places:
+        finite["not_finite"] = places
+    write_whole(path, (json.dumps(finite, indent=2, allow_nan=False) + "\n").encode())
+
+
+def _finite(value: Any, place: str, places: list[str]) -> Any:  # noqa: ANN401
+    """A copy with null for each number that is not finite; `places` gets where they were."""
+    if isinstance(value, float) and not math.isfinite(value):
+        places.append(f"{place}={value}")
+        return None
+    if isinstance(value, Mapping):
+        return {
+            key: _finite(item, f"{place}.{key}" if place else str(key), places) for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_finite(item, f"{place}[{i}]", places) for i, item in enumerate(value)]
+    return value
 
 
 @contextmanager

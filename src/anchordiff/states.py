@@ -25,8 +25,8 @@ Normaliser = Literal["deviation", "range", "quantiles"]
 """How `StateSpace.fit` measures a number: mean and standard deviation, middle and half range, or the same between the
 1st and the 99th percentile, which few outliers cannot stretch."""
 
-_LEAST = 1e-6  # of a scale over the largest: what varies less counts as constant
-_ROUNDING = 1e-12  # of a scale over the number itself: a mean of equal numbers need not be that number
+# Of a scale: over the largest, what varies less counts as constant; over the number itself, rounding of a mean.
+_LEAST, _ROUNDING = 1e-6, 1e-12
 _QUANTILES = (0.01, 0.99)
 
 
@@ -87,12 +87,10 @@ class StateSpace:
     pace: int = 64
 
     def __post_init__(self) -> None:
-        check_integer("positions", self.positions)
-        check_integer("pace", self.pace)
+        for name in ("positions", "pace"):
+            check_integer(name, getattr(self, name))
         if len({n for n in self.angles if 0 <= n < self.positions}) < len(self.angles):
-            raise ValueError(
-                f"angles must be different numbers in 0 ... {self.positions - 1}, found {self.angles}"
-            )
+            raise ValueError(f"angles must be different, in 0 ... {self.positions - 1}, found {self.angles}")
         if self.patches is not None:
             for number in self.patches:
                 check_integer("patches", number)

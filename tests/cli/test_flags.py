@@ -118,14 +118,14 @@ def test_a_folder_that_is_not_there_is_named_beside_what_the_hub_says(capsys, tm
             ["bundle", "--keypoints", "particle-maze", "--denoiser", "d"],
             "--keypoints must be the folder of a run",
         ),
-        (["bundle", "--keypoints", "k", "--denoiser", "pointmaze"], "found 'k', which is no folder"),
+        (["bundle", "--keypoints", "k", "--denoiser", "pointmaze"], "found 'k', which is none"),
         (
             ["bundle", "--keypoints", "particle-maze", "--denoiser", "d"],
-            "'particle-maze', which is a bundled name",
+            "'particle-maze', which is none",
         ),
         (
             ["evaluate", "--full-sequence", "f"],
-            "--full-sequence must be the folder of a run, or of a saved Key",
+            "--full-sequence must be the folder of a run, of a saved KeypointDiffusion",
         ),
         ([*KEYPOINTS, "--init", "i"], "--init must be the folder of a run"),
         ([*DENOISER, "--bootstrap.keypoints", "b"], "--bootstrap.keypoints must be the folder of a run"),

@@ -72,8 +72,10 @@ def test_ends_and_horizon_of_ones_own(tmp_path):
 
 def test_an_end_near_a_wall_leaves_no_candidate_free(tmp_path, capsys):
     near = ["--start", "-1.37", "1"]  # 0.13 m off the wall: the ball fits, a plan does not keep 0.15 m
-    assert main([*QUICK, "--maze", "umaze", *near, "--horizon", "32", "--out", str(tmp_path)]) == 0
-    assert "plan keeps 0.15 m off walls  no" in capsys.readouterr().out
+    assert main([*QUICK, "--maze", "umaze", *near, "--horizon", "32", "--out", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert "plan keeps 0.15 m off walls  no" in said.out
+    assert "candidates keeps 0.15 m off walls; plan.png shows the least bad one" in said.err
     _, metrics = load(tmp_path)
     assert (metrics["free_of_collisions"], metrics["candidates_free"]) == (False, 0)
     assert 0 < metrics["clearance_metres"] <= 0.13 + 1e-6

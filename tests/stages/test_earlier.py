@@ -16,6 +16,7 @@ from anchordiff.domains.maze.encoder import MazeEncoderConfig
 from anchordiff.domains.vector import VectorEncoderConfig
 from anchordiff.errors import CorruptFileError
 from anchordiff.hub import from_pretrained, save_pretrained
+from anchordiff.hub.folders import digests_of
 from anchordiff.judge import FunctionJudge, Judge
 from anchordiff.nn.embeddings import ContextEmbedding
 from anchordiff.nn.frame import Frame
@@ -64,6 +65,12 @@ def test_a_scalar_has_a_place(place):
     assert not torch.allclose(new(fed), old(fed[:, [(i + 1) % 3 for i in others]]), atol=1e-3)
 
 
+def tell_digests(folder: Any, index: Any) -> None:
+    """Let an index tell the digests of files that were changed on purpose."""
+    data = json.loads(index.read_text())
+    index.write_text(json.dumps({**data, "_sha256": digests_of(folder, list(data["_sha256"]))}))
+
+
 def old_weights(model: InterpDenoiser, path: Any) -> None:
     """Save as 0.1 did: its stage 2 was fed one scalar less of the maze than today's is offered."""
     save_pretrained(model, path)
@@ -78,6 +85,7 @@ def old_weights(model: InterpDenoiser, path: Any) -> None:
     waves = waves.unflatten(1, (2, scalars, octaves))[:, :, keep].flatten(1)
     weights[name] = torch.cat([plain[:, keep], waves], dim=1).contiguous()
     save_file(weights, file)
+    tell_digests(path, path / "config.json")
 
 
 def test_weights_of_a_stage_2_that_was_fed_a_scalar_less_load(tmp_path, tiny_denoiser, roughen, mazes):
@@ -266,6 +274,7 @@ def test_a_tag_that_no_one_offers_is_named(lamp, tmp_path):
     lamp.save_pretrained(tmp_path)
     path = tmp_path / "keypoints" / "config.json"
     path.write_text(path.read_text().replace("light-of-tests", "light-of-others"))
+    tell_digests(tmp_path, tmp_path / "model_index.json")
     message = r"domain must be one of .*light-of-tests, maze, pointmaze, vector.*, found 'light-of-others'"
     with pytest.raises(CorruptFileError, match=message):
         TwoStagePipeline.from_pretrained(tmp_path)

@@ -167,7 +167,7 @@ def test_weights_of_another_model_are_refused(stage, tiny_keypoints, tiny_denois
         take_weights(wide, stage)
     with pytest.raises(ValueError, match="must hold something of class InterpDenoiser, found Keyp"):
         take_weights(tiny_denoiser(), stage)
-    with pytest.raises(FileNotFoundError, match=r"init must be the folder of a run, .* which is no folder"):
+    with pytest.raises(FileNotFoundError, match=r"init must be the folder of a run, .* which is none"):
         take_weights(wide, stage / "nothing")
 
 

@@ -10,8 +10,12 @@ Example:
     0
 """
 
+import io
+import os
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, TextIO
 
 __all__ = ["main"]
@@ -30,6 +34,7 @@ _COMMANDS: Final = (
     ("data particle", "data", "DataParticle", "Write shards of particle-maze samples."),
     ("data pointmaze", "data", "DataPointmaze", "Make a PointMaze data set of Minari's with MuJoCo."),
 )
+_LEAST_COLUMNS: Final = 40
 _HELP: Final = ("-h", "--help")
 
 
@@ -40,10 +45,53 @@ def main(args: Sequence[str] | None = None) -> int:
         args: words after `anchordiff`; those of the process by default.
 
     Returns:
-        0 where the command went well, 1 where something it needed failed, 2 where the arguments are wrong,
-        130 where it was interrupted.
+        0 where the command went well, 1 where something it needed failed or it found no valid plan, 2 where the
+        arguments are wrong, 130 where it was interrupted, 141 where the reader of its output is gone.
     """
-    words = list(sys.argv[1:] if args is None else args)
+    with _steady_streams():
+        try:
+            code = _dispatch(list(sys.argv[1:] if args is None else args))
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # As other commands do it: silently. What is left in the buffer has nowhere to go, at exit neither.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+        except OSError as error:
+            sys.stderr.write(f"anchordiff: standard output cannot be written to: {error}\n")
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        return code
+
+
+@contextmanager
+def _steady_streams() -> Iterator[None]:
+    """Let no closed stream, no poor alphabet and no narrow terminal stop a command."""
+    streams = sys.stdout, sys.stderr
+    kept = [getattr(stream, "errors", None) for stream in streams]
+    width = os.environ.get("COLUMNS")
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        # Python has none where the file descriptor was closed before it started.
+        sys.stdout, sys.stderr = (nowhere if stream is None else stream for stream in streams)
+        for stream in streams:
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        if shutil.get_terminal_size().columns < _LEAST_COLUMNS:
+            os.environ["COLUMNS"] = str(_LEAST_COLUMNS)  # the parser's boxes never end below
+        try:
+            yield
+        finally:
+            for stream, errors in zip(streams, kept, strict=True):
+                if isinstance(stream, io.TextIOWrapper):
+                    stream.reconfigure(errors=errors)
+            sys.stdout, sys.stderr = streams
+            if width is None:
+                os.environ.pop("COLUMNS", None)
+            else:
+                os.environ["COLUMNS"] = width
+
+
+def _dispatch(words: list[str]) -> int:
+    """Run the command that the words name."""
     if words == ["--version"]:
         from anchordiff.version import __version__
 

@@ -2,19 +2,36 @@
 
 import io
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from torch import Tensor
 
-from anchordiff.errors import CorruptFileError
+from anchordiff.errors import AnchorDiffError, CorruptFileError
 from anchordiff.files import write_json, write_whole
 from anchordiff.hub.folders import CLASS_NAME, CONFIG, WEIGHTS, read_json
 from anchordiff.hub.sources import INDEX
 from anchordiff.training.load import TRAINING
 from anchordiff.version import __version__
+
+LARGEST_SEED: Final = 2**63 - 1
+
+
+class WorkError(AnchorDiffError):
+    """A command whose arguments are right could not do its work."""
+
+
+@contextmanager
+def working() -> Iterator[None]:
+    """Where a command works: a `ValueError` in here is no wrong argument any more."""
+    try:
+        yield
+    except ValueError as error:
+        raise WorkError(str(error)) from error
 
 
 def check_folder(out: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import redirect_stderr
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from importlib import import_module
+from itertools import pairwise
 from typing import Final, Protocol
 
 import tyro
@@ -18,7 +19,10 @@ _UNKNOWN: Final = "Unrecognized options:"
 
 
 class Command(Protocol):
-    """What every command is: a dataclass of flags that can be executed."""
+    """What every command is: a dataclass of flags that can be executed.
+
+    One that can go on with earlier work has `recall(words)`, which adds the words of that, and gets all its words.
+    """
 
     def execute(self) -> None:
         """Do the work."""
@@ -28,22 +32,45 @@ def run_command(name: str, module: str, cls: str, words: Sequence[str]) -> int:
     """Parse the flags of the command `name`, execute it, and return the exit code."""
     command_class: type[Command] | None = None
     try:
+        _check_words(words)
         command_class = getattr(import_module(module), cls)
         if (for_domain := getattr(command_class, "for_domain", None)) is not None:
-            domain, words = take_domain(words)
+            recall = getattr(command_class, "recall", None)
+            domain, words = take_domain(words if recall is None else recall(words))
             command_class = for_domain(domain)
+            if recall is not None:
+                given = [] if domain is None else ["--domain", domain]
+                setattr(command_class, "words", (*given, *words))  # noqa: B010
         elif "--domain" in (word.split("=", 1)[0] for word in words):
             raise ValueError(f"--domain must be left out of {name}")
         command = _parse(name, command_class, words)
         if command is not None:
             command.execute()
+    except BrokenPipeError:
+        raise
     except ValueError as error:
         return _complain(name, error, command_class, code=2)
     except (AnchorDiffError, OSError) as error:
         return _complain(name, error, command_class, code=1)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        return _complain(name, f"out of memory: {str(error).splitlines()[0] or 'no details'}", None, code=1)
     except KeyboardInterrupt as interrupt:
         return _complain(name, str(interrupt) or "interrupted", None, code=130)
     return 0
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Refuse values that are empty: as a path that would be the current folder."""
+    for flag, value in pairwise((*words, "--")):
+        if flag.startswith("--") and (value == "" or flag.endswith("=")):
+            raise ValueError(f"{flag.removesuffix('=')} must not be empty")
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "memory" in text or "storage size" in text
 
 
 def _parse(name: str, command_class: type[Command], words: Sequence[str]) -> Command | None:

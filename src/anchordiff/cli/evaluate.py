@@ -8,9 +8,11 @@ from typing import Annotated, Any, ClassVar
 import torch
 import tyro
 
+from anchordiff.checks import check_integer
 from anchordiff.cli._domains import open_domain, with_domain
-from anchordiff.cli._output import check_folder
+from anchordiff.cli._output import LARGEST_SEED, check_folder, working
 from anchordiff.domains.domain import Benchmark, BenchmarkSettings
+from anchordiff.files import locked
 from anchordiff.pipeline import TwoStagePipeline
 from anchordiff.training.process import pick_device
 
@@ -57,6 +59,7 @@ class Evaluate:
         benchmark: Benchmark = flags.benchmark
         benchmark.check(size=self.size, seed=self.seed)  # may know how many there are
         self._check_count("size")
+        check_integer("--seed", self.seed, least=0, most=LARGEST_SEED, most_is="2**63 - 1")
         if self.threads is not None:
             torch.set_num_threads(self.threads)
         device = pick_device(self.device)
@@ -74,7 +77,9 @@ class Evaluate:
             out=out,
             progress=sys.stderr.isatty(),
         )
-        sys.stdout.write(benchmark.run(pipeline, settings))
+        with working(), locked(out):
+            text = benchmark.run(pipeline, settings)
+        sys.stdout.write(text)
 
     def _check_count(self, name: str) -> None:
         value = getattr(self, name)

@@ -2,16 +2,18 @@
 
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import tyro
 
+from anchordiff.checks import check_integer
 from anchordiff.cli._domains import open_domain, with_domain
-from anchordiff.cli._output import check_out, show_table, write_arrays, write_settings
-from anchordiff.domains.domain import PlanRequest, PlanSettings
-from anchordiff.files import write_json
+from anchordiff.cli._output import LARGEST_SEED, check_out, show_table, working, write_arrays, write_settings
+from anchordiff.domains.domain import PlanOptions, PlanRequest, PlanSettings
+from anchordiff.errors import AnchorDiffError
+from anchordiff.files import locked, write_json
 from anchordiff.pipeline import TwoStagePipeline
 from anchordiff.plots import save_figure
 from anchordiff.training.process import pick_device
@@ -22,7 +24,7 @@ class Generate:
     """Plan, and draw the plan.
 
     Without other flags: the bundled weights and a maze that they were not trained on. The folder gets pictures
-    (plan.png, samples.png), samples.npz, metrics.json and config.json.
+    (plan.png, samples.png), samples.npz, metrics.json and config.json. Ends with 1 where no candidate is valid.
 
     Attributes:
         out: folder for the results.
@@ -32,7 +34,7 @@ class Generate:
         num_samples: candidates; the plan is the best of them.
         horizon: steps of the trajectory; by default what the pipeline was trained on, and in D4RL's mazes
             Diffuser's pace (128, 256, 384).
-        steps: steps of the sampler; by default the pipeline's.
+        options: how the pipeline is called.
         device: cpu, cuda, cuda:1, ...; by default a GPU where there is one.
     """
 
@@ -43,7 +45,7 @@ class Generate:
     seed: int = 0
     num_samples: int = 16
     horizon: int | None = None
-    steps: int | None = None
+    options: Annotated[PlanOptions, tyro.conf.arg(name="")] = field(default_factory=PlanOptions)
     device: str | None = None
 
     @classmethod
@@ -57,6 +59,10 @@ class Generate:
         """Plan, draw, write, and print a short table."""
         flags: Any = self
         request: PlanRequest = flags.request
+        check_integer("--seed", self.seed, least=0, most=LARGEST_SEED, most_is="2**63 - 1")
+        check_integer("--num-samples", self.num_samples)
+        if self.horizon is not None:
+            check_integer("--horizon", self.horizon, least=2)
         check_out(self.out)
         source = self.pipeline or type(request).pipeline
         if source is None:
@@ -66,19 +72,24 @@ class Generate:
         settings = PlanSettings(horizon=self.horizon, num_samples=self.num_samples, seed=self.seed)
         job = request.open(pipeline, settings)
         # So that no set-up is in the time below; of the same size, since few candidates take another way.
-        job.plan(steps=1)
-        began = time.perf_counter()
-        plan = job.plan(steps=self.steps).to("cpu")
-        seconds = time.perf_counter() - began
-        metrics = {**job.measure(plan), "seconds": seconds}
-        write_settings(self.out, replace(self, pipeline=source))
-        pictures = job.pictures(plan)
-        for name, figure in pictures.items():
-            save_figure(figure, self.out / f"{name}.png")
-        write_arrays(self.out / "samples.npz", **job.arrays(plan))
-        write_json(self.out / "metrics.json", metrics)
+        job.plan(replace(self.options, steps=1, sampler=None))
+        with working(), locked(self.out):
+            began = time.perf_counter()
+            plan = job.plan(self.options).to("cpu")
+            seconds = time.perf_counter() - began
+            metrics = {**job.measure(plan), "seconds": seconds}
+            write_settings(self.out, replace(self, pipeline=source))
+            write_arrays(self.out / "samples.npz", **job.arrays(plan))
+            write_json(self.out / "metrics.json", metrics)
+            pictures = job.pictures(plan)
+            for name, figure in pictures.items():
+                save_figure(figure, self.out / f"{name}.png")
         show_table({**job.rows(metrics), "time": f"{1000 * seconds:.0f} ms for all candidates"})
         files = ", ".join(
             [*(f"{name}.png" for name in pictures), "samples.npz", "metrics.json", "config.json"]
         )
         sys.stdout.write(f"\nwritten to {self.out}: {files}\n")
+        if not bool(plan.valid[0]):
+            raise AnchorDiffError(
+                f"none of {self.num_samples} candidates {job.rule}; plan.png shows the least bad one"
+            )

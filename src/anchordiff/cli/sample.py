@@ -6,16 +6,17 @@ from pathlib import Path
 
 import torch
 
-from anchordiff import hub
 from anchordiff.anchors import AnchorSet
-from anchordiff.cli._output import check_out, write_arrays, write_settings
+from anchordiff.checks import check_integer
+from anchordiff.cli._output import LARGEST_SEED, check_out, write_arrays, write_settings
 from anchordiff.domains.maze.plots import draw_denoising, draw_samples
 from anchordiff.domains.maze.tasks import held_out_task, read_task
 from anchordiff.masks import Even
+from anchordiff.pipeline.config import SamplerName, make_sampler
 from anchordiff.plots import save_figure
-from anchordiff.samplers import FlowSampler
+from anchordiff.samplers import Spacing
 from anchordiff.stages.keypoints import KeypointDiffusion
-from anchordiff.training.load import TRAINING, load_stage
+from anchordiff.training.load import load_stage
 from anchordiff.training.process import pick_device
 
 
@@ -30,10 +31,12 @@ class SampleKeypoints:
         out: folder for the results.
         keypoints: a pipeline (bundled name, folder or "org/repo") or the folder of a run of `train
             keypoints`, finished or not.
-        maze: text file of a maze; by default a random held-out maze that --seed picks.
+        maze: path of a text file of a maze; by default a random held-out maze that --seed picks.
         seed: of the maze and the noise.
         num_samples: samples to draw.
         num_keypoints: anchors, evenly spaced; by default as many as trained on.
+        sampler: "flow" (Euler), "heun", "ddim" or "ddpm".
+        spacing: how the sampler's times lie: "linear", "quadratic" (dense near the data) or "sqrt".
         steps: steps of the sampler.
         device: cpu, cuda, cuda:1, ...; by default a GPU where there is one.
     """
@@ -44,13 +47,20 @@ class SampleKeypoints:
     seed: int = 0
     num_samples: int = 8
     num_keypoints: int | None = None
+    sampler: SamplerName = "flow"
+    spacing: Spacing = "linear"
     steps: int = 8
     device: str | None = None
 
     def execute(self) -> None:
         """Draw samples and their pictures."""
-        if self.num_samples < 1:
-            raise ValueError(f"--num-samples must be at least 1, found {self.num_samples}")
+        check_integer("--num-samples", self.num_samples)
+        check_integer("--seed", self.seed, least=0, most=LARGEST_SEED, most_is="2**63 - 1")
+        sampler = make_sampler(self.sampler, self.steps, self.spacing)
+        if self.maze is not None and not self.maze.is_file():
+            raise ValueError(
+                f"--maze must be the path of a text file, found {str(self.maze)!r}, which is none"
+            )
         check_out(self.out)
         device = pick_device(self.device)
         model = _load(self.keypoints).to(device)
@@ -72,7 +82,7 @@ class SampleKeypoints:
             keypoints = model.sample(
                 task.condition.to(device),
                 anchors,
-                sampler=FlowSampler(self.steps),
+                sampler=sampler,
                 generator=torch.Generator().manual_seed(self.seed),
                 callback=keep,
             ).cpu()
@@ -90,7 +100,4 @@ class SampleKeypoints:
 
 def _load(source: str) -> KeypointDiffusion:
     """Stage 1 of a pipeline, or of a run."""
-    folder = Path(source)
-    if (folder / TRAINING).is_dir() or (folder / "config.json").is_file():
-        return load_stage(folder, KeypointDiffusion, name="--keypoints")
-    return hub.from_pretrained(source, KeypointDiffusion, subfolder="keypoints")
+    return load_stage(source, KeypointDiffusion, name="--keypoints")

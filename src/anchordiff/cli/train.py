@@ -1,10 +1,11 @@
 """`anchordiff train keypoints`, `train denoiser` and `train pipeline`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 import torch
 import tyro
@@ -13,16 +14,19 @@ from anchordiff.cli._domains import open_domain, with_domain
 from anchordiff.cli._output import check_out
 from anchordiff.data.source import Source, TrainingData
 from anchordiff.domains.domain import Domain, StageConfig
-from anchordiff.hub.folders import CONFIG, WEIGHTS
-from anchordiff.stages.denoiser import InterpDenoiserConfig
-from anchordiff.stages.keypoints import KeypointDiffusionConfig
+from anchordiff.errors import CorruptFileError
+from anchordiff.hub.folders import CONFIG, WEIGHTS, read_json
+from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
+from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
 from anchordiff.training import RunOptions, TrainConfig, read_log
 from anchordiff.training.bootstrap import Bootstrap
-from anchordiff.training.load import TRAINING, has_run
+from anchordiff.training.load import COMMAND, TRAINING, has_run, load_stage
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective, training_masks
 from anchordiff.training.pipeline import PipelineRun, fit_pipeline
 from anchordiff.training.process import is_first, pick_device, say
 from anchordiff.training.stage import StageResult, StageRun, fit_denoiser, fit_keypoints
+
+_MAX_SECONDS: Final = "--run.max-seconds"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +37,8 @@ class TrainFlags(ABC):
         out: folder of the run. The trained model lies in it; config, log, its curves and checkpoints in `training/`.
         train: the optimiser and its schedule.
         run: how the run is watched and kept.
-        resume: go on with the run in `out`; where there is none yet, a new one starts.
+        resume: go on with the run in `out`; where there is none yet, a new one starts. No other flag is needed, and
+            none that changes the run is taken.
         device: cpu, cuda, cuda:1, ...; by default a GPU where there is one.
         threads: threads on the CPU; results repeat bit by bit for one and the same number.
         validate: held-out samples of an evaluation during training; 0 for none.
@@ -41,6 +46,8 @@ class TrainFlags(ABC):
     """
 
     domain: ClassVar[str | None] = None
+    words: ClassVar[tuple[str, ...]] = ()
+    """What the command was called with."""
 
     out: Path
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -61,6 +68,18 @@ class TrainFlags(ABC):
         if not 0 <= self.even_share <= 1:
             raise ValueError(f"--even-share must lie in [0, 1], found {self.even_share}")
 
+    @classmethod
+    def recall(cls, words: Sequence[str]) -> list[str]:
+        """The words of the run that is gone on with, and then those that are given now."""
+        out = next((value for flag, value in pairwise(words) if flag == "--out"), None)
+        out = next((word.removeprefix("--out=") for word in words if word.startswith("--out=")), out)
+        if "--resume" not in words or out is None or not (Path(out) / COMMAND).is_file():
+            return list(words)
+        saved = read_json(Path(out) / COMMAND).get("words")
+        if not (isinstance(saved, list) and all(isinstance(word, str) for word in saved)):
+            raise CorruptFileError(f"{Path(out) / COMMAND} must hold words, found {saved!r}")
+        return [*_without_domain(saved, words), *words]
+
     def execute(self) -> None:
         """Train, or go on training."""
         if self.threads is not None:
@@ -72,16 +91,34 @@ class TrainFlags(ABC):
     def fit(self, domain: Domain) -> None:
         """Open the data, make the model and train it."""
 
-    def options(self, *, init: Path | None = None) -> StageRun:
+    def options(self, *, init: str | None = None) -> StageRun:
         """The flags as the library takes them."""
         return StageRun(
             train=self.train,
             run=self.run,
             resume=self.resume,
+            command=_lasting(self.words),
             init=init,
             validate=self.validate,
             device=self.device,
         )
+
+
+def _lasting(words: Sequence[str]) -> tuple[str, ...]:
+    """The words that hold for a run as long as it lasts."""
+    kept: list[str] = []
+    for word, before in zip(words, ("", *words), strict=False):
+        once = word.split("=", 1)[0] in ("--resume", _MAX_SECONDS)
+        if not once and before != _MAX_SECONDS:
+            kept.append(word)
+    return tuple(kept)
+
+
+def _without_domain(saved: list[str], words: Sequence[str]) -> list[str]:
+    """The saved words, without their domain where it is given again."""
+    if saved[:1] == ["--domain"] and any(word.split("=", 1)[0] == "--domain" for word in words):
+        return saved[2:]
+    return saved
 
 
 def check_stage_folder(out: Path, *, resume: bool) -> None:
@@ -102,7 +139,7 @@ def report(result: StageResult, out: Path) -> None:
     if result.finished:
         say(f"finished after step {result.step}; the model is in {out}\n")
     else:
-        say(f"stopped after step {result.step}; go on with the same command and --resume\n")
+        say(f"stopped after step {result.step}; --out {out} --resume goes on\n")
 
 
 def open_data(domain: Domain, config: StageConfig, source: Source) -> tuple[StageConfig, TrainingData]:
@@ -111,18 +148,27 @@ def open_data(domain: Domain, config: StageConfig, source: Source) -> tuple[Stag
     return config, source.open(states=config.states, horizon=config.horizon)
 
 
+def _like(trained: Any, given: StageConfig, usual: StageConfig) -> StageConfig:  # noqa: ANN401
+    """The config of first weights, but for what flags change."""
+    changed = {f.name: getattr(given, f.name) for f in fields(given)}
+    changed = {name: value for name, value in changed.items() if value != getattr(usual, name)}
+    config: StageConfig = replace(trained.config, **changed)
+    return config
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainKeypoints(TrainFlags):
     """Train stage 1, the diffusion over keypoints.
 
     Attributes:
         data: what it is trained on.
-        model: what the network is made of.
+        model: what the network is made of; with --init, what that one is made of but for the flags that are given.
         objective: what it is trained for.
-        init: folder of a trained model of the same kind, whose weights a new run starts from.
+        init: trained model of the same kind, whose weights a new run starts from: folder of a run, a model or a
+            pipeline, bundled name or "org/repo" on the Hub.
     """
 
-    init: Path | None = None
+    init: str | None = None
 
     @classmethod
     def for_domain(cls, name: str | None) -> type["TrainKeypoints"]:
@@ -139,7 +185,10 @@ class TrainKeypoints(TrainFlags):
         """Train, or go on training."""
         flags: Any = self
         check_stage_folder(self.out, resume=self.resume)
-        model, data = open_data(domain, flags.model, flags.data)
+        model = flags.model
+        if self.init is not None:
+            model = _like(load_stage(self.init, KeypointDiffusion, name="--init"), model, domain.keypoints)
+        model, data = open_data(domain, model, flags.data)
         masks = training_masks(model.num_keypoints, even_share=self.even_share)
         result = fit_keypoints(
             model,
@@ -157,11 +206,11 @@ class BootstrapFlags:
     """Scheduled sampling with a frozen stage 1; without `keypoints` there is none.
 
     Attributes:
-        keypoints: folder of the trained stage 1. A copy of its weights is kept with the run.
+        keypoints: trained stage 1 (as for --init). A copy of its weights is kept with the run.
         schedule: how often and which keypoints are replaced.
     """
 
-    keypoints: Path | None = None
+    keypoints: str | None = None
     schedule: Annotated[Bootstrap, tyro.conf.arg(name="")] = field(default_factory=Bootstrap)
 
 
@@ -171,19 +220,20 @@ class TrainDenoiser(TrainFlags):
 
     Attributes:
         data: what it is trained on.
-        model: what the network is made of.
+        model: what the network is made of; with --init, what that one is made of but for the flags that are given.
         objective: what it is trained for.
         bootstrap: whether it also learns from the keypoints of a trained stage 1.
-        encoder: folder of a trained stage 1 whose encoder this stage takes over and leaves as it is, so that a
+        encoder: trained stage 1 (as for --init) whose encoder this stage takes over and leaves as it is, so that a
             pipeline of both encodes a condition once.
-        init: folder of a trained model of the same kind, whose weights a new run starts from.
+        init: trained model of the same kind, whose weights a new run starts from: folder of a run, a model or a
+            pipeline, bundled name or "org/repo" on the Hub.
     """
 
     FLAGS: ClassVar[Mapping[str, str]] = {"keypoints": "bootstrap.keypoints"}
     """What messages of the library call otherwise."""
 
-    init: Path | None = None
-    encoder: Path | None = None
+    init: str | None = None
+    encoder: str | None = None
     bootstrap: BootstrapFlags = field(default_factory=BootstrapFlags)
 
     @classmethod
@@ -203,7 +253,10 @@ class TrainDenoiser(TrainFlags):
         if self.encoder is not None and flags.model.encoder != domain.denoiser.encoder:
             raise ValueError("--model.encoder must be left out where --encoder gives the whole encoder")
         check_stage_folder(self.out, resume=self.resume)
-        model, data = open_data(domain, flags.model, flags.data)
+        model = flags.model
+        if self.init is not None:
+            model = _like(load_stage(self.init, InterpDenoiser, name="--init"), model, domain.denoiser)
+        model, data = open_data(domain, model, flags.data)
         masks = training_masks(model.num_keypoints, even_share=self.even_share)
         keypoints = self.bootstrap.keypoints
         result = fit_denoiser(

@@ -2,21 +2,25 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 from jaxtyping import Float
 from torch import Tensor
 
 from anchordiff import hub, plugins
+from anchordiff.checks import check_integer
 from anchordiff.configs import exact
 from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.data.source import Source
 from anchordiff.pipeline import Plan, TwoStagePipeline
+from anchordiff.pipeline.config import SamplerName
+from anchordiff.pipeline.request import StageOptions
 from anchordiff.stages.denoiser import InterpDenoiserConfig
 from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
 from anchordiff.stages.loss import Term
+from anchordiff.stages.restore import Clamp, ClampDims
 from anchordiff.training.load import load_stage
 
 if TYPE_CHECKING:
@@ -44,6 +48,43 @@ class PlanSettings:
     seed: int
 
 
+@dataclass(frozen=True, kw_only=True)
+@exact
+class PlanOptions:
+    """How a pipeline is called; what is left out is as its config has it.
+
+    Attributes:
+        sampler: of stage 1: "flow" (Euler), "heun", "ddim" or "ddpm".
+        steps: steps of the sampler.
+        anchors: how many anchors, evenly spaced.
+        clamp: what stage 2 may not move: "endpoints", "all_anchors" or "none".
+        clamp_dims: whether the clamp holds the "position" or "all" of a state.
+        walk: let stage 2 go down the levels one by one.
+
+    Raises:
+        ValueError: if a value is out of its range.
+    """
+
+    sampler: SamplerName | None = None
+    steps: int | None = None
+    anchors: int | None = None
+    clamp: Clamp | None = None
+    clamp_dims: ClampDims | None = None
+    walk: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 1), ("anchors", 2)):
+            if getattr(self, name) is not None:
+                check_integer(name, getattr(self, name), least=least)
+
+    def given(self) -> StageOptions:
+        """What differs from the pipeline's config, as its methods take it."""
+        chosen = {f.name: getattr(self, f.name) for f in fields(self)}
+        return cast(
+            StageOptions, {name: value for name, value in chosen.items() if value not in (None, False)}
+        )
+
+
 class PlanJob(ABC):
     """A pipeline with something to plan, and what is said and shown of the plan."""
 
@@ -58,11 +99,11 @@ class PlanJob(ABC):
         """What a valid plan does: "is free of collisions"."""
 
     @abstractmethod
-    def plan(self, *, steps: int | None) -> Plan:
+    def plan(self, options: PlanOptions) -> Plan:
         """Plan, always from the same seed.
 
         Args:
-            steps: of the sampler; by default the pipeline's.
+            options: how the pipeline is called.
         """
 
     @abstractmethod

@@ -25,13 +25,14 @@ Example:
 
 from anchordiff.hub.pretrained import PushOptions, from_pretrained, push_to_hub, save_pretrained
 from anchordiff.hub.registry import Composite, register
-from anchordiff.hub.sources import bundled_names
+from anchordiff.hub.sources import bundled_names, locate
 
 __all__ = [
     "Composite",
     "PushOptions",
     "bundled_names",
     "from_pretrained",
+    "locate",
     "push_to_hub",
     "register",
     "save_pretrained",

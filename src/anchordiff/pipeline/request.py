@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypedDict, TypeVar, get_args
+from typing import Any, TypedDict, TypeVar, get_args, get_type_hints
 
 import torch
 from torch import Tensor
@@ -22,11 +22,9 @@ Value = TypeVar("Value")
 StepCallback = Callable[[int, float, Tensor, Tensor], None]
 
 
-class GenerateOptions(TypedDict, total=False):
-    """What a call of `TwoStagePipeline.generate` or `plan` can change; see there."""
+class StageOptions(TypedDict, total=False):
+    """How the stages work in a call; see `TwoStagePipeline.generate`."""
 
-    generator: torch.Generator | None
-    horizon: int | None
     anchors: int | MaskSampler | AnchorSet | None
     sampler: SamplerName | Sampler | None
     steps: int | None
@@ -34,6 +32,13 @@ class GenerateOptions(TypedDict, total=False):
     walk: bool
     clamp: Clamp | None
     clamp_dims: ClampDims | None
+
+
+class GenerateOptions(StageOptions, total=False):
+    """What a call of `TwoStagePipeline.generate` or `plan` can change; see there."""
+
+    generator: torch.Generator | None
+    horizon: int | None
     guidance: Sequence[Guidance] | None
     batch_size: int | None
     progress: bool
@@ -95,7 +100,7 @@ def check_request(
             "move one of them with .to()"
         )
     check_integer("num_samples", num_samples)
-    if unknown := options.keys() - GenerateOptions.__annotations__.keys():
+    if unknown := options.keys() - get_type_hints(GenerateOptions).keys():
         raise TypeError(f"options must be those of GenerateOptions, found {', '.join(sorted(unknown))}")
     generator, callback = options.get("generator"), options.get("callback")
     if generator is not None and not isinstance(generator, torch.Generator):

@@ -1,4 +1,4 @@
-"""Ctrl-C at a moment when nothing is lost."""
+"""Ctrl-C, and the signal by which clusters end jobs, at a moment when nothing is lost."""
 
 import signal
 import threading
@@ -9,23 +9,30 @@ from types import FrameType
 
 @contextmanager
 def deferred_interrupt(*, wanted: bool) -> Iterator[Callable[[], bool]]:
-    """Give a function that says whether Ctrl-C was pressed; the second time it interrupts at once, as ever.
+    """Give a function that says whether SIGINT (Ctrl-C) or SIGTERM came; the second one acts at once, as ever.
 
-    Nothing changes where it is not wanted, outside the main thread, and where the caller has a handler of its own.
+    Nothing changes where it is not wanted, outside the main thread, and for a signal that the caller has a handler for.
     """
-    usual = threading.current_thread() is threading.main_thread()
-    if not (wanted and usual and signal.getsignal(signal.SIGINT) is signal.default_int_handler):
+    in_main = threading.current_thread() is threading.main_thread()
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    taken = {number: usual for number, usual in handlers.items() if signal.getsignal(number) is usual}
+    if not (wanted and in_main and taken):
         yield lambda: False
         return
-    pressed = False
+    asked = False
+
+    def give_back() -> None:
+        for number, handler in taken.items():
+            signal.signal(number, handler)
 
     def remember(_number: int, _frame: FrameType | None) -> None:
-        nonlocal pressed
-        pressed = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        nonlocal asked
+        asked = True
+        give_back()
 
-    signal.signal(signal.SIGINT, remember)
+    for number in taken:
+        signal.signal(number, remember)
     try:
-        yield lambda: pressed
+        yield lambda: asked
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        give_back()

@@ -1,6 +1,7 @@
 """Stages from the folders of their runs, finished or not."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -9,14 +10,20 @@ from torch import nn
 from anchordiff import hub
 from anchordiff.configs import config_from_json
 from anchordiff.errors import CorruptFileError
+from anchordiff.files import write_json
 from anchordiff.hub.folders import CONFIG, read_json
 from anchordiff.hub.registry import config_class
+from anchordiff.hub.sources import INDEX
 from anchordiff.training.checkpoint import read_checkpoint
+from anchordiff.training.process import is_first
 
 Stage = TypeVar("Stage", bound=nn.Module)
 
 TRAINING: Final = "training"
 """Folder, within that of a stage, of the run that trained it."""
+
+COMMAND: Final = "command.json"
+"""File of a run's folder that tells the words it was started with."""
 
 
 def has_run(out: Path) -> bool:
@@ -24,24 +31,33 @@ def has_run(out: Path) -> bool:
     return (out / TRAINING / "checkpoints" / "last.pt").exists()
 
 
-def load_stage(folder: str | Path, kind: type[Stage], *, name: str = "folder") -> Stage:
-    """A stage from its folder; from the last checkpoint's averaged weights where its training goes on.
+def load_stage(source: str | Path, kind: type[Stage], *, name: str = "source") -> Stage:
+    """A stage, wherever it is; from the last checkpoint's averaged weights where its training goes on.
 
     Args:
-        folder: of a run or of a saved stage.
+        source: folder of a run, of a saved stage or of a pipeline, whose stage of that kind is meant; or a bundled
+            name, or "org/repo" on the Hub.
         kind: which stage.
-        name: what messages call `folder`.
+        name: what messages call `source`.
 
     Raises:
-        FileNotFoundError: if there is no such folder, or it holds neither.
+        ValueError: if `source` is nothing of these, or a pipeline has no stage of that kind.
+        FileNotFoundError: if there is no such folder, or it holds nothing of these.
         CorruptFileError: if a file does not hold what this version can read.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        what = "a bundled name" if str(folder) in hub.bundled_names() else "no folder"
+    try:
+        folder = hub.locate(source)
+    except (FileNotFoundError, ValueError) as error:
         raise FileNotFoundError(
-            f"{name} must be the folder of a run, or of a saved {kind.__name__}, found {str(folder)!r}, which is {what}"
-        )
+            f"{name} must be the folder of a run, of a saved {kind.__name__} or of a pipeline, a bundled name or "
+            f"'org/repo' on the Hub, found {str(source)!r}, which is none"
+        ) from error
+    if (folder / INDEX).is_file():
+        parts = read_json(folder / INDEX).get("components", {})
+        found = [part for part, cls in parts.items() if cls == kind.__name__]
+        if not found:
+            raise ValueError(f"{name} must hold a {kind.__name__}, found {parts} in {folder}")
+        folder = folder / found[0]
     if (folder / CONFIG).exists() or not has_run(folder):
         return hub.from_pretrained(folder, kind)
     checkpoint = folder / TRAINING / "checkpoints" / "last.pt"
@@ -74,3 +90,9 @@ def recorded_config(folder: Path, kind: type[nn.Module]) -> Any:  # noqa: ANN401
         return config_from_json(config_class(kind), model, where="model")
     except ValueError as error:
         raise CorruptFileError(f"{path}: {error}") from error
+
+
+def write_command(out: Path, words: Sequence[str]) -> None:
+    """Keep the words that a run is started with."""
+    if words and is_first() and not (out / COMMAND).exists():
+        write_json(out / COMMAND, {"words": list(words)})

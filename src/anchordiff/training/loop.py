@@ -122,7 +122,12 @@ def _steps(
                 for group in optimizer.param_groups:
                     group["lr"] = rate
 
-                terms, data_seconds = _accumulate(model, stream, loss, state)
+                try:
+                    terms, data_seconds = _accumulate(model, stream, loss, state)
+                except ValueError as error:
+                    if state.step == 0:
+                        raise  # of the arguments: nothing is lost
+                    raise TrainingError(_told(f"{error}", state)) from error
                 ranks.average_gradients(state.parameters)
                 scaler.unscale_(optimizer)
                 norm = nn.utils.clip_grad_norm_(state.parameters, config.clip_norm or math.inf)
@@ -211,5 +216,9 @@ def _check(loss: float, grad_norm: float, state: TrainState) -> None:
         what = f"gradient overflows at every loss scale down to {state.scaler.get_scale():.1e}"
     else:
         return
+    raise TrainingError(_told(f"the {what}", state))
+
+
+def _told(what: str, state: TrainState) -> str:
     kept = "no checkpoint was saved" if state.saved is None else f"the last good checkpoint is {state.saved}"
-    raise TrainingError(f"step {state.step + 1} cannot be taken: the {what}; {kept}")
+    return f"step {state.step + 1} cannot be taken: {what}; {kept}"

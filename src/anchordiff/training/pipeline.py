@@ -14,7 +14,7 @@ from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
 from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
 from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
 from anchordiff.states import StateSpace
-from anchordiff.training.load import load_stage
+from anchordiff.training.load import load_stage, write_command
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective
 from anchordiff.training.process import is_first
 from anchordiff.training.stage import StageResult, StageRun, fit_denoiser, fit_keypoints
@@ -141,6 +141,7 @@ def fit_pipeline(
         TrainingError: as these.
     """
     run, first, second = run or PipelineRun(), Path(out) / "keypoints", Path(out) / "denoiser"
+    write_command(Path(out), run.options.command)
     result = fit_keypoints(
         keypoints, data, first, objective=run.keypoints, options=_own(run.options, first), measure=run.measure
     )
@@ -174,5 +175,8 @@ def fit_pipeline(
 
 
 def _own(options: StageRun, folder: Path) -> StageRun:
-    """A run's options; first weights are a folder with those of both stages."""
-    return options if options.init is None else replace(options, init=options.init / folder.name)
+    """The options of one stage, whose first weights may lie in a folder of a pipeline's that is not joined yet."""
+    options = replace(options, command=())
+    if options.init is None or not (part := Path(options.init) / folder.name).is_dir():
+        return options
+    return replace(options, init=part)

@@ -18,8 +18,8 @@ def pick_device(name: str | None) -> torch.device:
         return torch.device("cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.ones(1, device=device).item()  # which a device without memory, as "meta", cannot do
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"device must name a device of this machine, found {name!r} ({reason})") from error
     return device

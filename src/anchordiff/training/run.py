@@ -17,7 +17,7 @@ from torch import nn
 from anchordiff.checks import check_rules
 from anchordiff.configs import differences, exact
 from anchordiff.errors import CorruptFileError, TrainingError
-from anchordiff.files import write_whole
+from anchordiff.files import locked, write_whole
 from anchordiff.nn.modes import evaluating
 from anchordiff.progress import progress_bar
 from anchordiff.training.checkpoint import load_checkpoint, save_checkpoint
@@ -114,8 +114,8 @@ def fit(
 
     The folder gets `config.json`, `log.jsonl`, `checkpoints/`, `tensorboard/` and, at the end,
     `weights.safetensors`. A run that was killed at any moment and resumed ends as if it had never stopped,
-    on the CPU with the same bits. At the end `model` holds the averaged weights. Ctrl-C stops after the step at
-    hand and saves it.
+    on the CPU with the same bits. At the end `model` holds the averaged weights. Ctrl-C or SIGTERM stop after the
+    step at hand and save it.
 
     Args:
         model: module on its device; a new run starts from its weights.
@@ -133,7 +133,8 @@ def fit(
     Raises:
         ValueError: if `out` holds a run and `resume` is false, or a run with another config.
         TrainingError: as for `train`; the message names the last good checkpoint.
-        KeyboardInterrupt: after Ctrl-C, when the run is saved.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM, when the run is saved.
+        FolderInUseError: if another process trains in `out`.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -153,6 +154,8 @@ def fit(
     state = TrainState(model, config)
     with ExitStack() as stack:
         ranks = stack.enter_context(joined(state.device))
+        if ranks.rank == 0:
+            stack.enter_context(locked(out))
         _open_folder(out, {"train": asdict(config), **(settings or {})}, state, ranks, resume=resume)
         evaluation = None if evaluate is None else partial(evaluate, model)
         run = _Run(state, out, evaluation, options, ranks, stack)

@@ -21,7 +21,7 @@ from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConf
 from anchordiff.training.bootstrap import Bootstrap, ScheduledSampling
 from anchordiff.training.config import TrainConfig
 from anchordiff.training.draw import Draw
-from anchordiff.training.load import TRAINING, has_run, load_stage, recorded_config
+from anchordiff.training.load import TRAINING, has_run, load_stage, recorded_config, write_command
 from anchordiff.training.loop import Loss
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective
 from anchordiff.training.process import is_first, pick_device, say
@@ -47,7 +47,9 @@ class StageRun:
         train: the optimiser and its schedule.
         run: how the run is watched and kept.
         resume: go on with the run in the folder; where there is none yet, a new one starts.
-        init: folder of a trained model of the same kind, whose weights a new run starts from.
+        command: words that the run is started with; kept in the stage's folder, in command.json.
+        init: a trained model of the same kind, whose weights a new run starts from: a folder of a run, of a model or
+            of a pipeline, a bundled name or "org/repo" on the Hub.
         validate: held-out samples of an evaluation during training; 0 for none.
         device: cpu, cuda, cuda:1, ...; by default a GPU where there is one (under torchrun each process its own).
 
@@ -58,7 +60,8 @@ class StageRun:
     train: TrainConfig = field(default_factory=TrainConfig)
     run: RunOptions = field(default_factory=RunOptions)
     resume: bool = False
-    init: Path | None = None
+    command: tuple[str, ...] = ()
+    init: str | Path | None = None
     validate: int = 256
     device: str | None = None
 
@@ -129,8 +132,8 @@ def fit_denoiser(
     objective: DenoiserObjective | None = None,
     options: StageRun | None = None,
     measure: Measure = measure_nothing,
-    encoder: Path | None = None,
-    keypoints: Path | None = None,
+    encoder: str | Path | None = None,
+    keypoints: str | Path | None = None,
     bootstrap: Bootstrap | None = None,
 ) -> StageResult:
     """Train stage 2 in a folder, or go on training it; see `fit_keypoints`.
@@ -142,9 +145,9 @@ def fit_denoiser(
         objective: what it is trained for.
         options: how.
         measure: what the domain says of trajectories, for validation.
-        encoder: folder of a trained stage 1 whose encoder this stage takes over, instead of `config.encoder`, and
-            leaves as it is, so that a pipeline of both encodes a condition once.
-        keypoints: folder of a trained stage 1 whose keypoints are learned from too (scheduled sampling). A copy of its
+        encoder: a trained stage 1 (see `load_stage`) whose encoder this stage takes over, instead of `config.encoder`,
+            and leaves as it is, so that a pipeline of both encodes a condition once.
+        keypoints: a trained stage 1 whose keypoints are learned from too (scheduled sampling). A copy of its
             weights is kept with the run, so that a resumed one stays exact though the stage was trained on.
         bootstrap: how often and which keypoints are replaced.
 
@@ -232,6 +235,7 @@ def _fit(
         if options.run.best != RunOptions.best:  # the loss is always there
             _check_best(options.run.best, model, partial(_measure, objective, check, batch[:1]))
     size = sum(p.numel() for p in model.parameters())
+    write_command(out, options.command)
     say(f"training {size / 1e6:.2f} M parameters on {device} in {out}\n")
     result = fit(
         model,
@@ -249,21 +253,21 @@ def _fit(
     return StageResult(step=result.step, finished=result.finished)
 
 
-def take_weights(model: nn.Module, folder: Path) -> None:
-    """Give `model` the weights of the trained model of its kind in `folder`.
+def take_weights(model: nn.Module, source: str | Path) -> None:
+    """Give `model` the weights of a trained model of its kind; see `load_stage`.
 
     Raises:
         ValueError: if the configs differ in more than horizon, anchors, levels and memory use.
         FileNotFoundError: if the folder holds no model.
     """
-    source = load_stage(folder, type(model), name="init")
-    changed = differences(config_to_json(source.config), config_to_json(model.config))
+    trained = load_stage(source, type(model), name="init")
+    changed = differences(config_to_json(trained.config), config_to_json(model.config))
     changed = [change for change in changed if not change.startswith(tuple(f"{name}=" for name in _FREE))]
     if changed:
         raise ValueError(
-            f"init {folder} must hold a model like the one to train, found " + "; ".join(changed)
+            f"init {source} must hold a model like the one to train, found " + "; ".join(changed)
         )
-    model.load_state_dict(source.state_dict())
+    model.load_state_dict(trained.state_dict())
 
 
 def _told(objective: KeypointObjective | DenoiserObjective) -> dict[str, Any]:
@@ -274,7 +278,7 @@ def _told(objective: KeypointObjective | DenoiserObjective) -> dict[str, Any]:
 
 
 def _take_encoder(
-    config: InterpDenoiserConfig, folder: Path, out: Path, *, resume: bool
+    config: InterpDenoiserConfig, source: str | Path, out: Path, *, resume: bool
 ) -> tuple[InterpDenoiserConfig, Mapping[str, Tensor] | None]:
     """The config with a trained stage's encoder, and its weights; none where a run goes on, whose checkpoint has them.
 
@@ -282,18 +286,18 @@ def _take_encoder(
     """
     if resume and has_run(out):
         return replace(config, encoder=recorded_config(out, InterpDenoiser).encoder), None
-    stage = load_stage(folder, KeypointDiffusion, name="encoder")
+    stage = load_stage(source, KeypointDiffusion, name="encoder")
     return replace(config, encoder=stage.config.encoder), stage.encoder.state_dict()
 
 
-def _take_stage(folder: Path, out: Path, *, resume: bool) -> KeypointDiffusion:
+def _take_stage(source: str | Path, out: Path, *, resume: bool) -> KeypointDiffusion:
     """The stage 1 that the run in `out` started with; a new run keeps a copy."""
     kept = out / TRAINING / _FROZEN
     if resume and has_run(out):
         if not kept.exists():
             raise ValueError(f"resume needs the stage 1 that the run started with, found none in {kept}")
         return hub.from_pretrained(kept, KeypointDiffusion)
-    stage = load_stage(folder, KeypointDiffusion, name="keypoints")
+    stage = load_stage(source, KeypointDiffusion, name="keypoints")
     if not has_run(out):
         hub.save_pretrained(stage, kept)
     return stage

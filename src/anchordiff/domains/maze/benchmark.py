@@ -78,12 +78,12 @@ class MazeBenchmark(Benchmark):
         )
         gain = f"\nstage 2 over coarse: {evaluation.gain:+.1f} points of success\n"
         heading, out = f"{settings.source} on {evaluation.size} mazes of {self.suite}", settings.out
+        write_json(out / "evaluation.json", {"source": settings.source, **evaluation.to_json()})
         table = evaluation.table()
         write_whole(out / "table.md", f"{heading}\n\n{table}\n{gain}".encode())
         cases = failure_cases(evaluation)
         title = f"{heading}: {'the worst failures' if cases else 'no failures'}"
         save_figure(draw_cases(cases, title=title), out / "failures.png", dpi=110)
-        write_json(out / "evaluation.json", {"source": settings.source, **evaluation.to_json()})
         return f"{heading}\n\n{table}\n{gain}\nwritten to {out}: evaluation.json, table.md, failures.png\n"
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import torch
 from torch import Tensor
 
-from anchordiff.domains.domain import PlanJob, PlanRequest, PlanSettings
+from anchordiff.domains.domain import PlanJob, PlanOptions, PlanRequest, PlanSettings
 from anchordiff.domains.maze.condition import MazeCondition
+from anchordiff.domains.maze.judge import MazeJudge
 from anchordiff.domains.maze.metrics import (
     collision_rate,
     diversity,
@@ -35,6 +36,7 @@ class MazeRequest(PlanRequest):
             random held-out maze that --seed picks.
         start: x and y of the start in cells, instead of the file's "S".
         goal: x and y of the goal in cells, instead of the file's "G".
+        clearance: distance to walls that a plan keeps, in cells.
     """
 
     pipeline: ClassVar[str | None] = "particle-maze"
@@ -42,8 +44,10 @@ class MazeRequest(PlanRequest):
     maze: Path | None = None
     start: tuple[float, float] | None = None
     goal: tuple[float, float] | None = None
+    clearance: float = 0.0
 
     def __post_init__(self) -> None:
+        MazeJudge(clearance=self.clearance)
         if self.maze is None and (self.start is not None or self.goal is not None):
             raise ValueError("--start and --goal need a maze of your own, found no --maze")
 
@@ -64,6 +68,7 @@ class MazeRequest(PlanRequest):
             horizon=horizon,
             candidates=settings.num_samples,
             seed=settings.seed,
+            clearance=self.clearance,
         )
 
 
@@ -78,6 +83,7 @@ class InCells(PlanJob):
         horizon: steps of a plan.
         candidates: of which one is chosen.
         seed: of the candidates.
+        clearance: distance to walls that the plan keeps, in cells.
     """
 
     pipeline: TwoStagePipeline
@@ -85,6 +91,7 @@ class InCells(PlanJob):
     horizon: int
     candidates: int
     seed: int
+    clearance: float
 
     @property
     def name(self) -> str:
@@ -94,9 +101,9 @@ class InCells(PlanJob):
     @property
     def rule(self) -> str:
         """What a valid plan does."""
-        return "is free of collisions"
+        return f"keeps {self.clearance:g} cells off walls" if self.clearance else "is free of collisions"
 
-    def plan(self, *, steps: int | None) -> Plan:
+    def plan(self, options: PlanOptions) -> Plan:
         """Plan, always from the same seed."""
         device = self.pipeline.device
         return self.pipeline.plan(
@@ -104,7 +111,8 @@ class InCells(PlanJob):
             candidates=self.candidates,
             generator=torch.Generator().manual_seed(self.seed),
             horizon=self.horizon,
-            steps=steps,
+            judge=MazeJudge(clearance=self.clearance),
+            **options.given(),
         )
 
     def measure(self, plan: Plan) -> dict[str, Any]:
@@ -115,7 +123,7 @@ class InCells(PlanJob):
             "maze": self.name,
             "free_of_collisions": bool(plan.valid[0]),
             "candidates": len(candidates),
-            "candidates_free": int(is_success(condition, candidates).sum()),
+            "candidates_free": int(is_success(condition, candidates, radius=self.clearance).sum()),
             "length_cells": float(path_length(trajectory)),
             "length_over_expert": float(length_ratio(trajectory, self.task.expert[None])),
             "points_in_walls": float(collision_rate(condition, trajectory)),

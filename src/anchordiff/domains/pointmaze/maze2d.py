@@ -90,8 +90,6 @@ class Maze2dBenchmark(Benchmark):
         )
         heading = f"{settings.source} on Maze2D {self.maze}, {self.task} task, {episodes} episodes"
         table, out = evaluation.table(), settings.out
-        write_whole(out / "table.md", f"{heading}\n\n{table}\n".encode())
-        _save_picture(evaluation, heading, out / "rollouts.png")
         content = {
             "source": settings.source,
             "candidates": settings.candidates,
@@ -99,6 +97,8 @@ class Maze2dBenchmark(Benchmark):
             **evaluation.to_json(),
         }
         write_json(out / "evaluation.json", content)
+        write_whole(out / "table.md", f"{heading}\n\n{table}\n".encode())
+        _save_picture(evaluation, heading, out / "rollouts.png")
         return f"{heading}\n\n{table}\n\nwritten to {out}: evaluation.json, table.md, rollouts.png\n"
 
 

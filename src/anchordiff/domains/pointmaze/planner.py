@@ -1,7 +1,7 @@
 """A pipeline as a planner of the Maze2D benchmark: from the ball's state and a goal to a path in metres."""
 
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Unpack, final
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from anchordiff.domains.pointmaze.world.mazes import GRID, PointMaze
 from anchordiff.judge import Choice, Judge
 from anchordiff.kernels.grid.polyline import resample
 from anchordiff.pipeline import Plan, TwoStagePipeline
+from anchordiff.pipeline.request import StageOptions
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,12 +95,12 @@ class PointMazePlanner:
         ends = maze.from_world(np.stack([start, target])).astype(np.float32)
         return MazeCondition.from_arrays(maze.walls[None], ends[None, 0], ends[None, 1])
 
-    def plan(self, condition: MazeCondition, *, steps: int | None = None) -> Plan:
+    def plan(self, condition: MazeCondition, **options: Unpack[StageOptions]) -> Plan:
         """Plan with all that the pipeline tells of it, in cells: candidates, keypoints, whether it keeps clear.
 
         Args:
             condition: from `condition`.
-            steps: of the sampler; by default the pipeline's.
+            **options: as for `TwoStagePipeline.generate`, but for horizon and generator, which are the planner's.
         """
         condition = condition.to(self.pipeline.device)
         return self.pipeline.plan(
@@ -107,8 +108,8 @@ class PointMazePlanner:
             candidates=self.candidates,
             judge=_Shortest() if self.clearance is None else MazeJudge(clearance=self.clearance_in_cells),
             horizon=self.horizon,
-            steps=steps,
             generator=torch.Generator().manual_seed(self.seed),
+            **options,
         )
 
 

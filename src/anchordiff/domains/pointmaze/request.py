@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from anchordiff.domains.domain import PlanJob, PlanRequest, PlanSettings
+from anchordiff.domains.domain import PlanJob, PlanOptions, PlanRequest, PlanSettings
 from anchordiff.domains.maze.condition import MazeCondition
 from anchordiff.domains.maze.maze import Maze
 from anchordiff.domains.maze.metrics import is_success
@@ -32,12 +32,13 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, kw_only=True)
 class PointMazeRequest(PlanRequest):
-    """One of D4RL's mazes; all is in metres, and a candidate is free that keeps 0.15 m off walls.
+    """One of D4RL's mazes; all is in metres.
 
     Attributes:
         maze: of the benchmark.
         start: x and y of the start in metres, by default that of the stored episode with the number --seed.
         goal: x and y of the goal in metres, by default D4RL's.
+        clearance: distance to walls that a plan keeps, in metres.
     """
 
     pipeline: ClassVar[str | None] = "pointmaze"
@@ -45,6 +46,7 @@ class PointMazeRequest(PlanRequest):
     maze: Literal["umaze", "medium", "large"] = "medium"
     start: tuple[float, float] | None = None
     goal: tuple[float, float] | None = None
+    clearance: float = 0.15
 
     def open(self, pipeline: TwoStagePipeline, settings: PlanSettings) -> "InMetres":
         """The planner in the maze, at Diffuser's pace (128, 256, 384 steps); see `PlanRequest.open`."""
@@ -53,6 +55,7 @@ class PointMazeRequest(PlanRequest):
             maze=find_point_maze(self.maze),
             horizon=PACE[self.maze] if settings.horizon is None else settings.horizon,
             candidates=settings.num_samples,
+            clearance=self.clearance,
             seed=settings.seed,
         )
         return InMetres.between(planner, self.start, self.goal)
@@ -113,9 +116,9 @@ class InMetres(PlanJob):
         """What a candidate must be for a plan."""
         return f"keeps {self.planner.clearance:g} m off walls"
 
-    def plan(self, *, steps: int | None) -> Plan:
+    def plan(self, options: PlanOptions) -> Plan:
         """Plan, always from the same seed."""
-        return self.planner.plan(self.given, steps=steps)
+        return self.planner.plan(self.given, **options.given())
 
     def measure(self, plan: Plan) -> dict[str, Any]:
         """What is said of the plan, and of all candidates."""

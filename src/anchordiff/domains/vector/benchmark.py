@@ -115,9 +115,9 @@ class VectorBenchmark(Benchmark):
             progress=settings.progress,
         )
         heading, out = f"{settings.source} on {evaluation.size} held-out samples of {self.name}", settings.out
+        write_json(out / "evaluation.json", {"source": settings.source, **evaluation.to_json()})
         table = evaluation.table()
         write_whole(out / "table.md", f"{heading}\n\n{table}\n".encode())
-        write_json(out / "evaluation.json", {"source": settings.source, **evaluation.to_json()})
         rows = np.linspace(0, size - 1, min(size, _SHOWN)).astype(np.int64)
         shown = {"held-out data": spread(held_out, size).trajectory[rows]}
         for result in (evaluation[OneSample.name], *evaluation.results[-1:] * (model is not None)):

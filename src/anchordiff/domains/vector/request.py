@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anchordiff.domains.domain import PlanJob, PlanRequest, PlanSettings
+from anchordiff.domains.domain import PlanJob, PlanOptions, PlanRequest, PlanSettings
 from anchordiff.domains.vector.condition import VectorCondition
 from anchordiff.domains.vector.data.files import read_arrays
 from anchordiff.domains.vector.metrics import diversity, limit_violation, path_length, smoothness
@@ -114,7 +114,7 @@ class VectorJob(PlanJob):
         """What a valid plan does."""
         return "keeps the limits"
 
-    def plan(self, *, steps: int | None) -> Plan:
+    def plan(self, options: PlanOptions) -> Plan:
         """Plan, always from the same seed."""
         states = self.pipeline.keypoints.config.states
         low, high = (limit.to(self.pipeline.device) for limit in self.limits)
@@ -128,8 +128,8 @@ class VectorJob(PlanJob):
             candidates=self.settings.num_samples,
             judge=FunctionJudge(score),
             horizon=self.settings.horizon,
-            steps=steps,
             generator=torch.Generator().manual_seed(self.settings.seed),
+            **options.given(),
         )
 
     def measure(self, plan: Plan) -> dict[str, Any]:

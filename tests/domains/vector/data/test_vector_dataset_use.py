@@ -132,7 +132,7 @@ def test_data_that_do_not_fit_the_settings_are_refused(sizes, options, message):
 def test_states_have_to_fit():
     with pytest.raises(ValueError, match="space must have the 2 positions of the data, found 3"):
         TrajectoryDataset(told([9, 9]), WHOLE, space=StateSpace(positions=3))
-    with pytest.raises(ValueError, match=r"angles must be different numbers in 0 \.\.\. 1, found"):
+    with pytest.raises(ValueError, match=r"angles must be different, in 0 \.\.\. 1, found"):
         fit_states(told([9, 9]), WHOLE, angles=(2,))
 
 
