@@ -15,6 +15,7 @@ from anchordiff.domains.maze.maze import Maze
 from anchordiff.domains.maze.plots import Case, draw_cases, draw_denoising, draw_plan, draw_samples
 from anchordiff.domains.maze.plots._maze import draw_collisions, draw_maze, move_to_world
 from anchordiff.domains.pointmaze.plots import draw_rollouts
+from anchordiff.domains.vector.plots import draw_beside, draw_dimensions
 from anchordiff.plots import draw_curves, save_figure
 from anchordiff.plots.style import CYCLE, LINES
 
@@ -41,14 +42,14 @@ def test_a_plan_shows_every_part_once():
     figure = draw_plan(condition(), FREE, coarse=FREE, keypoints=FREE, expert=FREE, title="a plan")
     assert labels(figure) == [
         "expert",
-        "coarse (keypoints joined)",
-        "plan (after stage 2)",
+        "coarse",
+        "trajectory",
         "keypoints",
         "start",
         "goal",
     ]
     assert figure.axes[0].get_title(loc="left") == "a plan"
-    assert labels(draw_plan(condition(), FREE.numpy())) == ["plan (after stage 2)", "start", "goal"]
+    assert labels(draw_plan(condition(), FREE.numpy())) == ["trajectory", "start", "goal"]
 
 
 def test_y_runs_downwards_and_a_cell_is_one_unit():
@@ -163,7 +164,7 @@ def test_denoising_keeps_the_first_and_the_last_state():
     assert titles[0] == "step 0, t = 1.00"
     assert titles[-1] == "step 20, t = 0.00"
     assert len(titles) == 5
-    assert "trajectory of stage 2" in labels(figure)
+    assert "trajectory" in labels(figure)
     assert len(draw_denoising(condition(), states[:1]).axes) == 1
 
 
@@ -198,7 +199,7 @@ def test_cases_say_so_where_there_is_nothing():
     case = Case(title="maze 3", condition=condition(), trajectory=THROUGH, keypoints=THROUGH, expert=FREE)
     figure = draw_cases([case, case])
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["maze 3", "maze 3"]
-    assert labels(figure) == ["expert", "trajectory", "keypoints", "start", "goal"]
+    assert labels(figure) == ["expert", "trajectory", "keypoints", "start", "goal", "touches a wall"]
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -223,7 +224,10 @@ def test_cases_say_so_where_there_is_nothing():
         ),
         (lambda: draw_samples(condition(), FREE[None, None]), r"found \(1, 1, 4, 2\)"),
         (lambda: draw_samples(condition(), FREE[None, :, :1]), r"found \(1, 4, 1\)"),
-        (lambda: draw_samples(condition(), FREE[None], columns=0), "columns must be at least 1, found 0"),
+        (
+            lambda: draw_samples(condition(), FREE[None], columns=0),
+            "columns must be an integer of at least 1, found 0",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(draw, message):
@@ -293,6 +297,91 @@ def test_pictures_leave_global_settings_alone():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+BOXES = np.array([[[0.0, 0.0], [4.0, 1.0]], [[0.0, 2.0], [4.0, 3.0]]])
+WAYS = [np.array([[0.5, 1.5], [3.5, 1.5]]), np.array([[0.5, 1.2], [1.0, 1.2]])]
+AGENTS = [(name, WAYS, np.array([True, False])) for name in ("one", "two")]
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("draw", "count"),
+    [
+        (lambda ax: draw_plan(condition(), THROUGH, expert=FREE, title="mine", ax=ax), 1),
+        (lambda ax: draw_plan(condition(), FREE, world=WORLD, ax=ax), 1),
+        (lambda ax: draw_samples(condition(2), torch.stack([FREE, FREE]), ax=ax), 2),
+        (lambda ax: draw_samples(condition(2), torch.stack([FREE, FREE]), world=WORLD, ax=ax), 2),
+        (
+            lambda ax: draw_cases(
+                [Case(title="m", condition=condition(), trajectory=FREE)] * 2, title="t", ax=ax
+            ),
+            2,
+        ),
+        (lambda ax: draw_denoising(condition(), [FREE, FREE, FREE], ax=ax), 3),
+        (lambda ax: draw_curves(LOG, title="t", ax=ax), 4),
+        (lambda ax: draw_rollouts(BOXES, AGENTS, title="t", ax=ax), 2),
+        (lambda ax: draw_dimensions(np.zeros((2, 8, 3)), title="t", ax=ax), 3),
+        (lambda ax: draw_beside({"a": np.zeros((2, 8, 2)), "b": np.ones((2, 8, 2))}, title="t", ax=ax), 4),
+    ],
+)
+def test_all_draw_on_axes_of_the_callers(draw, count):
+    figure = Figure(figsize=(4 * count + 4, 4), layout="constrained")
+    parts = figure.subfigures(1, 2)
+    axes = list(np.ravel(parts[0].subplots(1, count)))
+    other = parts[1].add_subplot()
+    (line,) = axes[0].plot([1.0, 2.0], [3.0, 4.0])
+    assert draw(axes if count > 1 else axes[0]) is figure
+    assert not figure.legends
+    assert not other.lines
+    assert line.get_xydata().tolist() == [[1.0, 3.0], [2.0, 4.0]]
+    assert all(axis.lines or axis.collections for axis in axes)
+    FigureCanvasAgg(figure).draw()
+    for wrong in ([*axes, other], axes[1:]):
+        with pytest.raises(
+            ValueError, match=f"ax must hold {count} axes, one for each panel, found {len(wrong)}"
+        ):
+            draw(wrong)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_what_is_no_axes_is_refused():
+    with pytest.raises(ValueError, match="ax must hold 1 axes, one for each panel, found 1"):
+        draw_plan(condition(), FREE, ax=Figure())
+    with pytest.raises(ValueError, match="cases must hold at least one to be drawn on ax, found none"):
+        draw_cases([], ax=Figure().add_subplot())
+
+
+def test_every_mark_has_its_name():
+    assert labels(draw_plan(condition(), THROUGH, expert=FREE, expert_name="shortest way")) == [
+        "shortest way",
+        "trajectory",
+        "start",
+        "goal",
+        "touches a wall",
+    ]
+    assert labels(draw_plan(condition(), THROUGH, clearance=0.1))[-1] == "too close to a wall"
+    assert labels(draw_rollouts(BOXES, AGENTS)) == ["reached the goal", "did not", "start"]
+    assert labels(draw_rollouts(BOXES, AGENTS, target=np.ones(2)))[-1] == "goal"
+    figure = draw_samples(condition(), THROUGH[None])
+    (hits,) = [h for h in figure.legends[0].legend_handles if h.get_label() == "touches a wall"]
+    assert (hits.get_marker(), hits.get_linestyle()) == ("x", "--")
+
+
+@pytest.mark.parametrize("steps", [4, 21])
+def test_ticks_count_in_cells_and_metres_and_whole_steps(steps):
+    axes = draw_plan(condition(), FREE).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("x (cells)", "y (cells)")
+    assert axes.get_xticks().tolist() == [0, 2, 4, 6, 8]
+    for figure in (draw_samples(condition(), FREE[None]), draw_denoising(condition(), [FREE])):
+        assert len(figure.axes[0].get_xticks()) > 2
+        assert figure.axes[0].get_xlabel() == "x (cells)"
+    axes = draw_rollouts(BOXES, AGENTS).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("x (m)", "y (m)")
+    assert len(axes.get_xticks()) > 2
+    for figure in (draw_dimensions(np.zeros((2, steps, 3))), draw_beside({"a": np.zeros((2, steps, 3))})):
+        assert figure.axes[-1].get_xlabel() == "step"
+        assert all(tick == int(tick) for tick in figure.axes[0].get_xticks())
+
+
 def test_rollouts_tell_those_that_reached_the_goal_from_the_others():
     boxes = np.array([[[0.0, 0.0], [4.0, 1.0]], [[0.0, 2.0], [4.0, 3.0]]])
     ways = [np.array([[0.5, 1.5], [3.5, 1.5]]), np.array([[0.5, 1.2], [1.0, 1.2]])]
@@ -307,5 +396,9 @@ def test_rollouts_tell_those_that_reached_the_goal_from_the_others():
     assert np.array_equal(lost[0], ways[1])
     with pytest.raises(ValueError, match="agents must hold at least one, found none"):
         draw_rollouts(boxes, [])
+    with pytest.raises(ValueError, match=r"agents must have rollouts, .* found 2 and 1 of 'there'"):
+        draw_rollouts(boxes, [("there", ways, np.array([True]))])
+    with pytest.raises(ValueError, match="rollouts of 'there' must be finite numbers"):
+        draw_rollouts(boxes, [("there", [ways[0] * np.nan], np.array([True]))])
     with pytest.raises(ValueError, match="boxes must hold at least one wall, found none"):
         draw_rollouts(boxes[:0], [("there", ways, np.array([True, False]))])
