@@ -89,7 +89,8 @@ class Recording:
         """Whether each episode's last step touched the goal that it was made for: not where the stream was cut."""
         ends = self.episode_ends
         away = self.observations[ends, :2].astype(np.float64) - self.goals[ends - 1]
-        return np.hypot(*away.T) <= REACHED + _ROUNDING
+        reached: np.ndarray = np.hypot(*away.T) <= REACHED + _ROUNDING
+        return reached
 
     def segments(
         self, chosen: Bool[np.ndarray, " episodes"]

@@ -54,7 +54,7 @@ class PathTracker:
         >>> path = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
         >>> tracker = PathTracker(path, np.zeros(4))
         >>> len(tracker.reference), tracker.reference[-1].tolist(), tracker(np.zeros(4)).round(1).tolist()
-        (82, [1.0, 1.0], [0.4, -0.0])
+        (80, [1.0, 1.0], [0.4, -0.0])
     """
 
     def __init__(
