@@ -1,4 +1,4 @@
-"""Write the tables of the README and of docs/maze2d.md from the files that the other commands wrote.
+"""Write the tables of the README and of pages in docs from the files that the other commands wrote.
 
     python benchmarks/report.py            # rewrite them
     python benchmarks/report.py --check    # fail where one differs
@@ -22,13 +22,13 @@ from anchordiff.domains.maze import SUITES
 
 ROOT: Final = Path(__file__).parent.parent
 RESULTS: Final = ROOT / "docs" / "results"
-PAGES: Final = (ROOT / "README.md", ROOT / "docs" / "maze2d.md")
+PAGES: Final = (ROOT / "README.md", ROOT / "docs" / "maze2d.md", ROOT / "docs" / "speed.md")
 _PLACE: Final = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Write the tables of the README and of docs/maze2d.md.
+    """Write the tables of the README and of pages in docs.
 
     Attributes:
         check: change nothing; fail if a page differs from what its files give.
@@ -167,6 +167,27 @@ def ablation_table(results: Path) -> str:
     return "\n".join([*lines, "", f"({contents[0]['settings']['episodes']} stored episodes a column)"])
 
 
+SHORT: Final = (
+    "eager, horizon 64, batch 1",
+    "eager, horizon 128, batch 64",
+    "eager, horizon 384, batch 1",
+    "shortest path 256×256, 4-connected",
+    "exact distance 512×512, 20.0% walls",
+    "a whole sample 21×21, 64 points, smooth expert",
+    "interpolate kernel, B 64, K 8, 64 steps, D 2",
+)
+"""Works that the README's short tables show."""
+
+
+def shortened(make: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
+    """The same table of a few rows."""
+
+    def table(content: Mapping[str, Any]) -> str:
+        return make({**content, "rows": [row for row in content["rows"] if row["work"] in SHORT]})
+
+    return table
+
+
 def from_file(file: str, make: Callable[[Mapping[str, Any]], str]) -> Callable[[Path], str]:
     """The table of one file, empty where there is none."""
 
@@ -185,6 +206,8 @@ TABLES: Final[dict[str, Callable[[Path], str]]] = {
     "planning_maze2d": from_file("planning-maze2d.json", planning_table),
     "planning": from_file("planning.json", planning_table),
     "kernels": from_file("kernels.json", kernels_table),
+    "planning_short": from_file("planning.json", shortened(planning_table)),
+    "kernels_short": from_file("kernels.json", shortened(kernels_table)),
     "training": from_file("training.json", training_table),
 }
 

@@ -210,11 +210,22 @@ def test_all_pages_are_in_the_index():
     assert pages <= linked
 
 
-def test_readme_tables_are_those_of_the_result_files(monkeypatch):
+def test_tables_are_those_of_the_result_files(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     report = importlib.import_module("report")
-    text = (ROOT / "README.md").read_text("utf-8")
-    assert report.render(text) == text
+    for page in report.PAGES:
+        text = page.read_text("utf-8")
+        assert report.render(text) == text, page
+    short = [report.TABLES[f"{name}_short"](report.RESULTS) for name in ("planning", "kernels")]
+    assert all(any(f"| {work} |" in table for table in short) for work in report.SHORT)
+
+
+def test_the_citation_is_of_this_version():
+    text = (ROOT / "CITATION.cff").read_text("utf-8")
+    fields = dict(line.split(": ", 1) for line in text.splitlines() if re.match(r"[a-z-]+: ", line))
+    assert fields["cff-version"] == "1.2.0"
+    assert fields["version"].strip('"') == anchordiff.__version__
+    assert fields["license"] == "Apache-2.0"
 
 
 def test_readme_commands_are_found_by_ci():

@@ -14,7 +14,6 @@ from anchordiff.domains.maze.condition import MazeCondition
 from anchordiff.domains.maze.maze import Maze
 from anchordiff.domains.maze.plots import Case, draw_cases, draw_denoising, draw_plan, draw_samples
 from anchordiff.domains.maze.plots._maze import draw_collisions, draw_maze, move_to_world
-from anchordiff.domains.pointmaze.plots import draw_rollouts
 from anchordiff.plots import draw_curves, save_figure
 from anchordiff.plots.style import CYCLE, LINES
 
@@ -41,14 +40,14 @@ def test_a_plan_shows_every_part_once():
     figure = draw_plan(condition(), FREE, coarse=FREE, keypoints=FREE, expert=FREE, title="a plan")
     assert labels(figure) == [
         "expert",
-        "coarse (keypoints joined)",
-        "plan (after stage 2)",
+        "coarse",
+        "trajectory",
         "keypoints",
         "start",
         "goal",
     ]
     assert figure.axes[0].get_title(loc="left") == "a plan"
-    assert labels(draw_plan(condition(), FREE.numpy())) == ["plan (after stage 2)", "start", "goal"]
+    assert labels(draw_plan(condition(), FREE.numpy())) == ["trajectory", "start", "goal"]
 
 
 def test_y_runs_downwards_and_a_cell_is_one_unit():
@@ -163,7 +162,7 @@ def test_denoising_keeps_the_first_and_the_last_state():
     assert titles[0] == "step 0, t = 1.00"
     assert titles[-1] == "step 20, t = 0.00"
     assert len(titles) == 5
-    assert "trajectory of stage 2" in labels(figure)
+    assert "trajectory" in labels(figure)
     assert len(draw_denoising(condition(), states[:1]).axes) == 1
 
 
@@ -198,7 +197,7 @@ def test_cases_say_so_where_there_is_nothing():
     case = Case(title="maze 3", condition=condition(), trajectory=THROUGH, keypoints=THROUGH, expert=FREE)
     figure = draw_cases([case, case])
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["maze 3", "maze 3"]
-    assert labels(figure) == ["expert", "trajectory", "keypoints", "start", "goal"]
+    assert labels(figure) == ["expert", "trajectory", "keypoints", "start", "goal", "touches a wall"]
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -223,7 +222,10 @@ def test_cases_say_so_where_there_is_nothing():
         ),
         (lambda: draw_samples(condition(), FREE[None, None]), r"found \(1, 1, 4, 2\)"),
         (lambda: draw_samples(condition(), FREE[None, :, :1]), r"found \(1, 4, 1\)"),
-        (lambda: draw_samples(condition(), FREE[None], columns=0), "columns must be at least 1, found 0"),
+        (
+            lambda: draw_samples(condition(), FREE[None], columns=0),
+            "columns must be an integer of at least 1, found 0",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(draw, message):
@@ -291,21 +293,3 @@ def test_pictures_leave_global_settings_alone():
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_rollouts_tell_those_that_reached_the_goal_from_the_others():
-    boxes = np.array([[[0.0, 0.0], [4.0, 1.0]], [[0.0, 2.0], [4.0, 3.0]]])
-    ways = [np.array([[0.5, 1.5], [3.5, 1.5]]), np.array([[0.5, 1.2], [1.0, 1.2]])]
-    figure = draw_rollouts(
-        boxes, [("there", ways, np.array([True, False]))], target=np.array([3.5, 1.5]), title="t"
-    )
-    axis = figure.axes[0]
-    assert axis.get_title(loc="left") == "there: 1 of 2 reached"
-    assert len(axis.patches) == 2
-    reached, lost = (collection.get_segments() for collection in axis.collections)
-    assert np.array_equal(reached[0], ways[0])
-    assert np.array_equal(lost[0], ways[1])
-    with pytest.raises(ValueError, match="agents must hold at least one, found none"):
-        draw_rollouts(boxes, [])
-    with pytest.raises(ValueError, match="boxes must hold at least one wall, found none"):
-        draw_rollouts(boxes[:0], [("there", ways, np.array([True, False]))])

@@ -6,7 +6,7 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from anchordiff.plots.style import BLACK, CYCLE, panels, styled
+from anchordiff.plots.style import BLACK, CYCLE, add_title, panels, styled
 
 _HOUSEKEEPING: Final = ("event", "step", "learning_rate", "seconds", "data_seconds", "grad_norm", "skipped")
 _SHARES: Final = ("success", "rate", "share")  # of names: measures between 0 and 1
@@ -16,15 +16,17 @@ Entry = Mapping[str, Any]
 
 
 @styled
-def draw_curves(log: Sequence[Entry], *, title: str = "") -> Figure:
+def draw_curves(log: Sequence[Entry], *, title: str = "", ax: Axes | Sequence[Axes] | None = None) -> Figure:
     """Loss and its terms, what was measured on held-out samples, learning rate and gradient norm over steps.
 
     Args:
         log: a run's entries, as `anchordiff.training.read_log` gives them.
         title: a line above.
+        ax: axes to draw on, one for each panel: loss, learning rate, and one each for shares and errors that were
+            measured; a figure of its own where none is given.
 
     Raises:
-        ValueError: if `log` holds no training steps.
+        ValueError: if `log` holds no training steps, or `ax` another number of axes.
     """
     train = [entry for entry in log if entry["event"] == "train"]
     held_out = [entry for entry in log if entry["event"] == "evaluation"]
@@ -39,7 +41,7 @@ def draw_curves(log: Sequence[Entry], *, title: str = "") -> Figure:
         for names, heading in ((shares, "held out: shares"), (errors, "held out: errors"))
         if names
     ]
-    figure, axes = panels(2 + len(groups), columns=4, size=(3.9, 3.5))
+    figure, axes = panels(2 + len(groups), columns=4, size=(3.9, 3.5), ax=ax)
     _draw_terms(axes[0], terms, train, held_out)
     for axis, (names, heading) in zip(axes[1:], groups, strict=False):
         _draw_measured(axis, names, held_out, heading=heading)
@@ -49,7 +51,7 @@ def draw_curves(log: Sequence[Entry], *, title: str = "") -> Figure:
     for axis in axes:
         axis.set_xlabel("optimiser step")
         axis.set_xlim(0, log[-1]["step"])
-    figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
+    add_title(figure, axes, title, own=ax is None)
     return figure
 
 

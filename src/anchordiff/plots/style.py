@@ -1,14 +1,18 @@
 """The one look of all pictures: colours, line styles, type, and figures without pyplot's global state."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Final, ParamSpec, final
 
 import matplotlib as mpl
+import numpy as np
 from cycler import cycler
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from anchordiff.checks import check_integer
 
 P = ParamSpec("P")
 
@@ -91,21 +95,81 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return with_style
 
 
-def panels(count: int, *, columns: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
-    """A figure with `count` axes in rows of at most `columns`.
+def panels(
+    count: int, *, columns: int, size: tuple[float, float], ax: Axes | Sequence[Axes] | None = None
+) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` axes in rows of at most `columns`, or the caller's own axes with their figure.
 
     Args:
         count: number of axes.
         columns: most axes in a row.
         size: width and height of one, in inches.
+        ax: the caller's axes, as many as `count`.
 
     Raises:
-        ValueError: if `columns` is below 1.
+        ValueError: if `columns` is no integer of at least 1, or `ax` holds another number of axes.
     """
-    if columns < 1:
-        raise ValueError(f"columns must be at least 1, found {columns}")
+    check_integer("columns", columns)
+    if ax is not None:
+        own = list(np.ravel(np.array(ax, object)))
+        if len(own) != count or not all(isinstance(axes, Axes) for axes in own):
+            raise ValueError(f"ax must hold {count} axes, one for each panel, found {len(own)}")
+        return _root(own[0]), own
     columns = min(columns, count)
     rows = -(-count // columns)
     figure = Picture(figsize=(columns * size[0], rows * size[1]), layout="constrained")
     axes = [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
     return figure, axes
+
+
+def name_axes(axes: Sequence[Axes], *, columns: int, x: str, y: str, every: bool = False) -> None:
+    """Say what the axes of a grid of panels are: below the lowest panels, and left of the first ones.
+
+    Args:
+        axes: of the panels, row by row.
+        columns: panels in a row.
+        x: name of the horizontal axis, with its unit.
+        y: name of the vertical one.
+        every: on each panel, as where the caller has placed them.
+    """
+    for place, axis in enumerate(axes):
+        if every or place + columns >= len(axes):
+            axis.set_xlabel(x, fontsize=8)
+        if every or place % columns == 0:
+            axis.set_ylabel(y, fontsize=8)
+
+
+def add_legend(
+    figure: Figure, axes: Sequence[Axes], handles: Sequence[Artist], *, own: bool, columns: int = 4
+) -> None:
+    """Say what marks mean: below the whole figure, or, on a caller's axes, within the last of them.
+
+    Args:
+        figure: that holds the panels.
+        axes: of the panels.
+        handles: marks with their labels.
+        own: whether the figure is the library's own.
+        columns: of the legend.
+    """
+    if own:
+        figure.legend(handles=handles, loc="outside lower center", ncols=columns, handlelength=2.4)
+    else:
+        axes[-1].legend(handles=handles, fontsize=8, frameon=True, framealpha=0.9)
+
+
+def add_title(figure: Figure, axes: Sequence[Axes], title: str, *, own: bool) -> None:
+    """Put a line above all panels; on a caller's axes, above the first one's own title."""
+    if own:
+        figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
+    elif title:
+        lines = [title, axes[0].get_title(loc="left")]
+        axes[0].set_title("\n".join(line for line in lines if line))
+
+
+def _root(axes: Axes) -> Figure:
+    figure = axes.get_figure()
+    while not isinstance(figure, Figure):
+        if figure is None:
+            raise ValueError("ax must be on a figure, found none")
+        figure = figure.figure
+    return figure

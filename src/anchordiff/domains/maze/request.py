@@ -170,6 +170,7 @@ def draw_task(plan: Plan, task: Task, *, rule: str) -> "dict[str, Figure]":
         coarse=chosen.coarse[0],
         keypoints=chosen.keypoints[0],
         expert=task.expert,
+        expert_name=task.expert_name,
         title=task.name + bad,
         clearance=task.clearance,
         world=task.world,

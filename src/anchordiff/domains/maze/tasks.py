@@ -27,6 +27,7 @@ class Task:
         name: what pictures call it.
         condition: of length 1.
         expert: the expert's trajectory, in cells.
+        expert_name: what pictures call it: that of the data, or a shortest way where there are no data.
         clearance: distance to walls that a plan is to keep, in cells.
         world: the maze in its world, where people are told positions in metres; in cells where there is none.
     """
@@ -34,6 +35,7 @@ class Task:
     name: str
     condition: MazeCondition
     expert: Float[Tensor, "horizon 2"]
+    expert_name: str = "expert"
     clearance: float = 0.0
     world: Maze | None = None
 
@@ -88,7 +90,7 @@ def read_task(path: Path, *, start: Position | None, goal: Position | None, hori
     if start == goal:
         raise ValueError(f"goal must not be where the start is, found {goal} for both in {path}")
     expert = torch.from_numpy(resample(np.asarray(way, np.float32), horizon))
-    return Task(name=path.name, condition=condition, expert=expert)
+    return Task(name=path.name, condition=condition, expert=expert, expert_name="shortest way")
 
 
 def _letter(text: str, letter: str) -> Position | None:

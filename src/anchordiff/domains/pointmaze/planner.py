@@ -13,6 +13,7 @@ from anchordiff.conditions import Condition
 from anchordiff.domains.maze.condition import MazeCondition
 from anchordiff.domains.maze.judge import MazeJudge
 from anchordiff.domains.pointmaze.world.mazes import GRID, PointMaze
+from anchordiff.domains.pointmaze.world.numbers import check_numbers
 from anchordiff.judge import Choice, Judge
 from anchordiff.kernels.grid.polyline import resample
 from anchordiff.pipeline import Plan, TwoStagePipeline
@@ -65,8 +66,10 @@ class PointMazePlanner:
             Positions in metres, from the ball's to the goal, at equal steps of arc length.
 
         Raises:
-            ValueError: if the ball or the goal is inside a wall or outside the maze.
+            ValueError: if the ball or the goal is inside a wall or outside the maze, or `state` or `target` is not
+                finite or has another shape.
         """
+        state, target = check_numbers("state", state, (4,)), check_numbers("target", target, (2,))
         plan = self.plan(self.condition(state[:2], target))
         path = self.maze.maze.to_world(plan.trajectory[0, :, :2].cpu().numpy().astype(np.float64))
         path[0], path[-1] = state[:2], target  # single precision moved them

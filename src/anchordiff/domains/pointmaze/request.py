@@ -101,6 +101,7 @@ class InMetres(PlanJob):
             name=maze.name,
             condition=MazeCondition.from_arrays(maze.maze.walls[None], given.start, given.goal),
             expert=torch.from_numpy(resample(way.astype(np.float32), planner.horizon)),
+            expert_name="shortest way",
             clearance=planner.clearance_in_cells,
             world=maze.maze,
         )

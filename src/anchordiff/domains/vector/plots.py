@@ -7,9 +7,21 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from anchordiff.plots.style import BLUE, GREEN, LINES, PURPLE, VERMILION, panels, styled
+from anchordiff.plots.style import (
+    BLUE,
+    GREEN,
+    LINES,
+    PURPLE,
+    VERMILION,
+    add_legend,
+    add_title,
+    name_axes,
+    panels,
+    styled,
+)
 
 Arrays = Tensor | np.ndarray
 
@@ -29,6 +41,7 @@ def draw_dimensions(
     title: str = "",
     columns: int = 4,
     most: int = 24,
+    ax: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
     """One panel a number of the state: samples blue, data green behind them, the chosen sample's keypoints orange.
 
@@ -42,6 +55,7 @@ def draw_dimensions(
         title: a line above all.
         columns: panels in a row.
         most: numbers that are drawn at most, the first ones.
+        ax: axes to draw on, one for each panel, row by row; a figure of its own where none is given.
 
     Raises:
         ValueError: if the shapes do not fit each other.
@@ -63,7 +77,7 @@ def draw_dimensions(
     if (keypoints is None) != (anchors is None):
         raise ValueError("keypoints and anchors must be given together, found one of them")
     shown = min(dim, most)
-    figure, axes = panels(shown, columns=columns, size=(2.9, 2.0))
+    figure, axes = panels(shown, columns=columns, size=(2.9, 2.0), ax=ax)
     steps = np.arange(lines.shape[1])
     points = None if keypoints is None else np.asarray(_numbers(keypoints))
     for number, axis in enumerate(axes):
@@ -74,10 +88,10 @@ def draw_dimensions(
             axis.plot(list(anchors), points[:, number], **(LINES["keypoints"] | {"markersize": 4.5}))
         axis.set_title(f"number {number}" if names is None else names[number], fontsize=9)
         axis.tick_params(labelsize=8)
-    figure.suptitle(title, fontweight="bold", x=0.01, ha="left")
-    figure.legend(
-        handles=_legend(behind is not None, points is not None), loc="outside lower center", ncols=3
-    )
+        axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    name_axes(axes, columns=min(columns, shown), x="step", y="", every=ax is not None)
+    add_title(figure, axes, title, own=ax is None)
+    add_legend(figure, axes, _legend(behind is not None, points is not None), own=ax is None, columns=3)
     return figure
 
 
@@ -88,6 +102,7 @@ def draw_beside(
     names: Sequence[str] | None = None,
     title: str = "",
     most: int = 8,
+    ax: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
     """Sets of trajectories one below another: a row each, a column a number of the state, with one scale a column.
 
@@ -96,6 +111,7 @@ def draw_beside(
         names: of the numbers.
         title: a line above all.
         most: numbers that are drawn at most, the first ones.
+        ax: axes to draw on, one for each panel, row by row; a figure of its own where none is given.
 
     Raises:
         ValueError: if there is none, or the shapes do not fit each other.
@@ -115,7 +131,7 @@ def draw_beside(
     if names is not None and len(names) != dim:
         raise ValueError(f"names must be {dim}, one for each number, found {len(names)}")
     shown = min(dim, most)
-    figure, axes = panels(shown * len(rows), columns=shown, size=(1.9, 1.8))
+    figure, axes = panels(shown * len(rows), columns=shown, size=(1.9, 1.8), ax=ax)
     steps = np.arange(horizon)
     for place, (row, values) in enumerate(rows.items()):
         for number in range(shown):
@@ -123,11 +139,14 @@ def draw_beside(
             for line in values[:, :, number]:
                 axis.plot(steps, line, color=_ROWS[place % len(_ROWS)], linewidth=0.9, alpha=0.75)
             axis.sharey(axes[number])
+            axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             axis.tick_params(labelsize=7, labelbottom=place == len(rows) - 1)
             if place == 0:
                 axis.set_title(f"number {number}" if names is None else names[number], fontsize=9)
         axes[place * shown].set_ylabel(row.replace(", ", ",\n"), fontsize=8)
-    figure.suptitle(title, fontweight="bold", x=0.01, ha="left")
+    for axis in axes[-shown:]:
+        axis.set_xlabel("step", fontsize=8)
+    add_title(figure, axes, title, own=ax is None)
     return figure
 
 

@@ -191,5 +191,5 @@ def test_wrong_arguments_are_refused(umaze):
         run_episode(umaze, Random(), load_starts("medium", task="single"), 0)
     with pytest.raises(ValueError, match="names of their own, found random, random"):
         evaluate_maze2d([Random(), Random()], maze="umaze", task="single")
-    with pytest.raises(ValueError, match="replan_every must be at least 1 step, found 0"):
+    with pytest.raises(ValueError, match="replan_every must be an integer of at least 1, found 0"):
         Planned(name="x", planner=shortest_planner(UMAZE, horizon=9), replan_every=0)

@@ -23,24 +23,26 @@ def make(lengths, goes_on, *, maze="umaze", seed=0):
     inside = 0.5 + 0.3 * np.sin(steps)
     positions = MAZES[maze].to_world(inside + corner)
     observations = np.concatenate([positions, random.normal(size=(row + 1, 2))], axis=1)
+    goals = MAZES[maze].to_world(random.uniform(0.2, 0.8, (row + 1, 2)) + corner)
+    goals[np.array(ends) - 1] = positions[ends] + random.uniform(-0.3, 0.3, (len(ends), 2))  # touched
     return Recording(
         maze=MAZES[maze],
         observations=observations.astype(np.float32),
         actions=random.uniform(-1, 1, (row + 1, 2)).astype(np.float32),
-        goals=MAZES[maze].to_world(random.uniform(0.2, 0.8, (row + 1, 2)) + corner).astype(np.float32),
+        goals=goals.astype(np.float32),
         episode_starts=np.array(starts, np.int64),
         episode_ends=np.array(ends, np.int64),
     )
 
 
 def walk(maze, cells):
-    """One episode through the positions `cells`, in cells, at rest in each, whose goals are where it is."""
+    """One episode through the positions `cells`, in cells, at rest in each, whose goals are where it goes next."""
     world = maze.to_world(cells)
     return Recording(
         maze=maze,
         observations=np.concatenate([world, np.zeros(world.shape)], axis=1).astype(np.float32),
         actions=np.zeros(world.shape, np.float32),
-        goals=world.astype(np.float32),
+        goals=np.append(world[1:], world[-1:], axis=0).astype(np.float32),
         episode_starts=np.array([0], np.int64),
         episode_ends=np.array([len(world) - 1], np.int64),
     )

@@ -240,6 +240,41 @@ def test_normalisation_is_the_mazes_and_goes_both_ways(name, seed):
     np.testing.assert_allclose(scale.normalise(np.append(corner, [0.0, 0.0]))[:2], [1, 1])
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, np.uint8, ">i4", np.float32, ">f8"])
+def test_whole_numbers_are_scaled_too(dtype):
+    scale = MazeNormalisation(MAZES["umaze"])
+    states = np.array([1, 2, 0, 0], dtype)
+    np.testing.assert_allclose(scale.normalise(states), [0.4, 0.8, 0.0, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(scale.denormalise(states)[:2], [2.5, 5.0], rtol=1e-6)
+    assert scale.normalise(states).dtype == (dtype if np.dtype(dtype).kind == "f" else np.float64)
+    signed = scale.normalise(np.array([1, -2, 0, 0]))
+    np.testing.assert_allclose(signed, [0.4, -0.8, 0.0, 0.0])
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("states", [np.zeros(2), np.zeros(4, complex), np.zeros((3, 5)), np.zeros(4, bool)])
+def test_what_is_no_state_is_not_scaled(states):
+    scale = MazeNormalisation(MAZES["umaze"])
+    for change in (scale.normalise, scale.denormalise):
+        with pytest.raises(ValueError, match=r"states must be real numbers in 4 columns, found"):
+            change(states)
+
+
+def test_windows_before_goals_end_at_goals_that_were_touched(tmp_path):
+    generate(GenerationConfig(maze="umaze", steps=600), tmp_path, progress=False)
+    name = GenerationConfig(maze="umaze").dataset_id
+    recording = read_minari(name, root=tmp_path, cache=tmp_path / "cache", progress=False)
+    assert not recording.reached[-1]  # the stream ended on the way
+    assert recording.reached[:-1].all()
+    for windows in ("end", "episode"):
+        config = PointMazeConfig(horizon=16, windows=windows, goal="env", held_out_share=0.0)
+        dataset = PointMazeDataset(recording, config)
+        assert len(dataset) == len(recording) - 1
+        batch = dataset.batch(np.arange(len(dataset)))
+        away = (batch.trajectory[:, -1, :2] - batch.condition.goal).norm(dim=1)
+        assert away.max() <= 0.45 + 1e-4  # cells of a metre
+
+
 def test_recorded_states_are_normalised_into_the_unit_box(recording):
     assert np.abs(MazeNormalisation(recording.maze).normalise(recording.observations)).max() <= 1
 
@@ -270,7 +305,8 @@ def test_wrong_settings_are_refused(settings, message):
 
 def test_windows_that_do_not_fit_are_an_error(recording):
     with pytest.raises(
-        ValueError, match=r"windows must fit into the \d+ episodes of split 'train', found none"
+        ValueError,
+        match=r"windows must fit into the \d+ episodes of split 'train', of which \d+ reached their goal, found none",
     ):
         PointMazeDataset(recording, replace(ALL, horizon=3000))
 

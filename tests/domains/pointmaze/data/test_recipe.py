@@ -149,7 +149,7 @@ def test_the_default_recipe_names_what_the_command_makes():
         ({"lengths": ()}, "lengths must hold at least one, found none"),
         ({"lengths": (0,)}, "lengths must be an integer of at least 1, found 0"),
         ({"stride": 0}, "stride must be an integer of at least 1, found 0"),
-        ({"count": 0}, "count must be at least 1, found 0"),
+        ({"count": 0}, "count must be an integer of at least 1, found 0"),
         ({"most_detour": 0.1}, re.escape("keep must leave a window, found none of")),
     ],
 )

@@ -1,6 +1,6 @@
 """Laws of windows, splits and filters."""
 
-import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -193,18 +193,86 @@ def test_wrong_values_are_refused(recording):
         Within("turns", least=2.0, most=1.0)
     with pytest.raises(ValueError, match=r"keep must leave a window, found none of \d+ kept by Not\(Within"):
         PointMazeDataset(recording, PointMazeConfig(held_out_share=0.0), keep=~Within("path_length"))
-    with pytest.raises(ValueError, match="kind must be 'end', 'random' or 'episode', found 'all'"):
+    with pytest.raises(ValueError, match="kind must be one of 'end', 'random', 'episode', found 'all'"):
         find_windows(recording, np.ones(len(recording), bool), kind="all", lengths=(3,))
-    for lengths in ((), (3, 0)):
-        found = re.escape(str(lengths))
-        with pytest.raises(ValueError, match=f"lengths must hold at least one number .* found {found}"):
+    for lengths, rule in (((), "hold at least one number .* found"), ((3, 0), "be an integer .* found 0")):
+        with pytest.raises(ValueError, match=f"lengths must {rule}"):
             find_windows(recording, np.ones(len(recording), bool), kind="end", lengths=lengths)
-    with pytest.raises(ValueError, match="stride must be at least 1 row, found 0"):
+    with pytest.raises(ValueError, match="stride must be an integer of at least 1, found 0"):
         find_windows(recording, np.ones(len(recording), bool), kind="random", lengths=(3,), stride=0)
     for name in ("count", "places"):
-        with pytest.raises(ValueError, match=f"{name} must be at least 1, found 0"):
+        with pytest.raises(ValueError, match=f"{name} must be an integer of at least 1, found 0"):
             ShortestBetween(**{name: 0})
     with pytest.raises(ValueError, match=r"share must lie in \[0, 1\), found 1.0"):
         held_out_episodes(10, share=1.0, block=1, seed=0)
     with pytest.raises(ValueError, match=r"share must leave a block for training, found 0.5 of 1 blocks"):
         held_out_episodes(10, share=0.5, block=10, seed=0)
+
+
+def cut(recording):
+    """The same recording with the last goal out of reach, as where the stream ends on its way."""
+    goals = recording.goals.copy()
+    goals[recording.episode_ends[-1] - 1] = recording.observations[recording.episode_ends[-1], :2] + [
+        2.0,
+        0.8,
+    ]
+    return replace(recording, goals=goals)
+
+
+@given(recordings(), lengths_of_windows)
+def test_an_episode_that_was_cut_short_reached_no_goal_and_is_not_whole(recording, lengths):
+    every, short = np.ones(len(recording), bool), cut(recording)
+    assert recording.reached.all()
+    assert short.reached.tolist() == [True] * (len(recording) - 1) + [False]
+    for kind in ("end", "episode"):
+        before = find_windows(recording, every, kind=kind, lengths=lengths)
+        after = find_windows(short, every, kind=kind, lengths=lengths)
+        kept = before.last != recording.episode_ends[-1]
+        assert np.array_equal(before.first[kept], after.first)
+        assert np.array_equal(before.last[kept], after.last)
+    before, after = (find_windows(r, every, kind="random", lengths=lengths) for r in (recording, short))
+    assert np.array_equal(before.last, after.last)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"lengths": (2.5,)}, "lengths must be an integer of at least 1, found 2.5"),
+        ({"stride": 1.5}, "stride must be an integer of at least 1, found 1.5"),
+        ({"chosen": np.array([0, 1])}, "chosen must be 2 booleans, one for each episode, found int64"),
+        ({"chosen": np.ones(3, bool)}, r"chosen must be 2 booleans, .* of shape \(3,\)"),
+        ({"kind": "all"}, "kind must be one of 'end', 'random', 'episode', found 'all'"),
+    ],
+)
+def test_windows_of_what_does_not_fit_are_refused(changes, message):
+    recording = make([5, 5], [False, True])
+    arguments = {"chosen": np.ones(2, bool), "kind": "end", "lengths": (3,)} | changes
+    with pytest.raises(ValueError, match=message):
+        find_windows(recording, arguments.pop("chosen"), **arguments)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("observations", lambda a: a * np.nan, r"observations must be finite numbers of shape \(n >= 1, 4\)"),
+        ("observations", lambda a: a[:, :2], r"observations must be finite numbers .* found shape \(11, 2\)"),
+        ("goals", lambda a: a[1:], r"goals must be finite numbers of shape \(11, 2\), found shape \(10, 2\)"),
+        ("actions", lambda a: a[:, :1], r"actions must have shape \(11, 2\), found \(11, 1\)"),
+        (
+            "episode_ends",
+            lambda a: a[:1],
+            "episode_ends must hold one row number an episode, found int64 of shape",
+        ),
+        (
+            "episode_ends",
+            lambda a: a * 1.0,
+            "episode_ends must hold one row number an episode, found float64",
+        ),
+    ],
+)
+def test_recordings_of_what_does_not_fit_are_refused(name, change, message):
+    recording = make([5, 5], [False, True])
+    with pytest.raises(ValueError, match=message):
+        replace(recording, **{name: change(getattr(recording, name))})

@@ -147,5 +147,40 @@ def test_random_actions_fill_the_square():
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("path", [np.zeros((0, 2)), np.zeros((3, 3)), np.full((3, 2), np.nan), np.zeros(4)])
 def test_wrong_paths_are_refused(path):
-    with pytest.raises(ValueError, match="path must be finite, of shape"):
+    with pytest.raises(ValueError, match=r"path must be finite numbers of shape \(n >= 1, 2 or 4\), found"):
         WaypointPD(path)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("state", [[0.0, 0.0, np.nan, 0.0], [0.0, 0.0, 0.0], "rest"])
+def test_states_that_are_none_are_refused(state):
+    maze = POINT_MAZES["umaze"]
+    for control in (WaypointPD(np.zeros((3, 2))), ahead(maze, maze.target, maze.target)):
+        with pytest.raises(ValueError, match=r"state must be finite numbers of shape \(4,\), found"):
+            control(state)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_places_that_are_none_are_refused():
+    maze = POINT_MAZES["umaze"]
+    control = GridWaypoint(maze.maze, q_iteration_path, generator=np.random.default_rng(0))
+    with pytest.raises(
+        ValueError, match=r"position must be finite numbers of shape \(2,\), found \[nan, 0.0\]"
+    ):
+        control.aim(np.array([np.nan, 0.0]), maze.target)
+    with pytest.raises(ValueError, match=r"goal must be finite numbers of shape \(2,\), found shape \(4,\)"):
+        control.aim(maze.target, np.zeros(4))
+    for state, action in ((np.zeros(3), np.zeros(2)), (np.zeros(4), np.zeros(4))):
+        with pytest.raises(ValueError, match=r"must have \d columns, found shape"):
+            free_step(state, action)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
+def test_solvers_refuse_cells_and_walls_that_are_none(solver):
+    walls = POINT_MAZES["umaze"].maze.walls
+    for cell in ((1.0, 1.0), (1,), (-1, 1), (0, 0)):
+        with pytest.raises(ValueError, match=r"goal must be a free cell \(row, col\) of the grid, found"):
+            solver(walls, (1, 1), cell)
+    with pytest.raises(ValueError, match=r"walls must be booleans of shape \(rows, cols\), found int64"):
+        solver(walls.astype(np.int64), (1, 1), (1, 2))

@@ -2,12 +2,14 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from anchordiff.domains.pointmaze.world import POINT_MAZES, PathTracker, find_walls, free_step
-from anchordiff.domains.pointmaze.world.physics import DT, RADIUS
+from anchordiff.domains.pointmaze.world.physics import DT, MAX_ACCELERATION, RADIUS
 from anchordiff.domains.pointmaze.world.retiming import retime
 from anchordiff.domains.pointmaze.world.smoothing import smooth
-from anchordiff.domains.pointmaze.world.tracker import ACCELERATION, SPEED
+from anchordiff.domains.pointmaze.world.tracker import ACCELERATION, LEASH, SPEED
 from anchordiff.errors import MissingExtraError
 from anchordiff.kernels.grid.polyline import resample
 
@@ -129,3 +131,105 @@ def test_missing_library_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "toppra", None)
     with pytest.raises(MissingExtraError, match=r'pip install "anchordiff\[pointmaze\]"'):
         PathTracker(np.array([[0.0, 0.0], [1.0, 0.0]]), np.zeros(4))
+
+
+def test_a_ball_that_flies_off_sideways_still_comes_to_the_end():
+    path, state = np.array([[0.0, 0.0], [6.0, 0.0]]), np.array([0.0, 0.0, 0.0, 4.0])
+    tracker = PathTracker(path, state)
+    for _ in range(2000):
+        state = free_step(state, tracker(state))
+    np.testing.assert_allclose(state, [6.0, 0.0, 0.0, 0.0], atol=1e-6)
+
+
+@given(
+    st.lists(st.tuples(st.floats(-3, 3), st.floats(-3, 3)), min_size=2, max_size=5),
+    st.tuples(*[st.floats(-5, 5)] * 2),
+    st.tuples(*[st.floats(-1, 1)] * 2),
+)
+@settings(max_examples=25)
+def test_from_any_state_the_ball_comes_to_rest_at_the_end(path, velocity, off):
+    path = np.array(path)
+    state = np.concatenate([path[0] + off, velocity])
+    tracker = PathTracker(path, state)
+    for _ in range(5 * len(tracker.reference) + 600):
+        state = free_step(state, tracker(state))
+    np.testing.assert_allclose(state, [*path[-1], 0.0, 0.0], atol=1e-3)
+
+
+def test_a_ball_that_was_held_goes_the_whole_way():
+    path = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0]])
+    tracker, state = PathTracker(path, np.zeros(4)), np.zeros(4)
+    for _ in range(500):  # longer than the way takes
+        tracker(state)
+    places = []
+    for _ in range(500):
+        state = free_step(state, tracker(state))
+        places.append(state[:2])
+    assert distance_to_polyline(np.array(places), path).max() < LEASH / 2
+    np.testing.assert_allclose(state, [2.0, 2.0, 0.0, 0.0], atol=1e-3)
+
+
+def test_the_reference_waits_at_rest():
+    tracker = PathTracker(np.array([[0.0, 0.0], [6.0, 0.0]]), np.zeros(4), frequency=1.0)
+    held = np.array([0.25, 0.0, 0.0, 0.0])
+    for _ in range(400):
+        tracker(held)
+    row = int(np.argmax(tracker.reference[:, 0] > 0.25 + LEASH))
+    np.testing.assert_allclose(tracker(held), (tracker.reference[row] - held[:2]) / MAX_ACCELERATION)
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 0.05])
+@pytest.mark.parametrize(
+    "path",
+    [
+        [[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]],
+        [[0.0, 0.0], [1.0, 0.0], [0.0, 0.3]],
+        [[0.0, 0.0], [0.3, 0.0], [0.1, 0.0], [0.5, 0.0]],
+        [[0.0, 0.0], [3.0, 0.0], [3.0, 2.0], [0.0, 2.0]],
+    ],
+)
+def test_the_limits_hold_where_a_path_turns_back(path, tolerance):
+    reference = PathTracker(np.array(path), np.zeros(4), tolerance=tolerance).reference
+    velocity = np.diff(reference, axis=0) / DT
+    assert np.abs(velocity).max() <= 1.01 * SPEED
+    acceleration = np.abs(np.diff(velocity, axis=0) / DT).max()
+    assert 0.95 * ACCELERATION < acceleration < 1.02 * ACCELERATION
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    "state", [[0.0, 0.0, np.nan, 0.0], [0.0, 0.0], np.zeros((1, 4)), ["a", "b", "c", "d"], [1j, 0, 0, 0]]
+)
+def test_states_that_are_none_are_refused(state):
+    path = np.array([[0.0, 0.0], [1.0, 0.0]])
+    for call in (lambda: PathTracker(path, state), lambda: PathTracker(path, np.zeros(4))(state)):
+        with pytest.raises(ValueError, match=r"state must be finite numbers of shape \(4,\), found"):
+            call()
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_integers_are_numbers():
+    path, state = np.array([[0, 0], [2, 0]]), np.array([0, 0, 0, 1])
+    whole, real = PathTracker(path, state), PathTracker(path.astype(float), state.astype(float))
+    np.testing.assert_array_equal(whole.reference, real.reference)
+    np.testing.assert_array_equal(whole(state), real(state.astype(float)))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_wrong_arguments_of_its_parts_are_refused():
+    path = np.array([[0.0, 0.0], [1.0, 0.0]])
+    limits = {"speed": 1.0, "acceleration": 1.0}
+    with pytest.raises(ValueError, match=r"path must be finite numbers of shape \(n >= 1, 2\), found \[\["):
+        smooth(path * np.nan)
+    with pytest.raises(
+        ValueError, match=r"path must be finite numbers of shape \(n >= 1, 2\), found shape \(0, 2"
+    ):
+        retime(path[:0], np.zeros(2), **limits)
+    with pytest.raises(
+        ValueError, match=r"velocity must be finite numbers of shape \(2,\), found shape \(4,\)"
+    ):
+        retime(path, np.zeros(4), **limits)
+    with pytest.raises(ValueError, match="speed must be finite and above 0, found 0"):
+        retime(path, np.zeros(2), **(limits | {"speed": 0.0}))
+    with pytest.raises(ValueError, match="acceleration must be finite"):
+        retime(path, np.zeros(2), **(limits | {"acceleration": np.inf}))

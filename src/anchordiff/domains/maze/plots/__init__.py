@@ -1,7 +1,7 @@
 """Pictures of mazes: plans, samples, cases, denoising.
 
-Walls dark, free cells the lighter the farther from walls, plans blue, keypoints orange, the expert a green band,
-collisions crossed.
+Walls dark, free cells white, trajectories blue, keypoints orange, the expert a green band, collisions crossed. All draw
+on axes of the caller's where `ax` gives them.
 
 Example:
     >>> from anchordiff.domains.maze import SUITES

@@ -1,15 +1,15 @@
 """Drawing a maze and what runs through it on axes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.image import AxesImage
-from matplotlib.ticker import AutoLocator
+from matplotlib.colors import ListedColormap
+from matplotlib.ticker import AutoLocator, MaxNLocator
 from torch import Tensor
 
 from anchordiff.domains.maze.condition import MazeCondition
@@ -19,26 +19,20 @@ from anchordiff.plots.style import LINES
 
 Points = Tensor | np.ndarray
 
-FREE: Final = LinearSegmentedColormap.from_list("free", ["#D5DDE5", "#EEF2F5", "#FFFFFF"])
-WALL: Final = LinearSegmentedColormap.from_list("wall", ["#4A535E", "#20262D"])
+WALL: Final = "#3A424B"
+_CELLS: Final = ListedColormap(["#FFFFFF", WALL])
 
 
-def draw_maze(axes: Axes, condition: MazeCondition, *, element: int = 0) -> AxesImage:
-    """Walls dark, free cells the lighter the farther from walls; y downwards, one unit a cell.
-
-    Returns:
-        The image of the free cells, for a colour bar.
-    """
+def draw_maze(axes: Axes, condition: MazeCondition, *, element: int = 0) -> None:
+    """Walls dark, free cells white; y downwards, one unit and at most a tick a cell."""
     walls = condition.walls[element].cpu().numpy()
-    distance = condition.sdf[element].cpu().numpy()
     rows, cols = walls.shape
-    frame = (0, cols, rows, 0)
-    axes.imshow(np.where(walls, -distance, np.nan), cmap=WALL, vmin=1, vmax=3, extent=frame, zorder=1)
-    image = axes.imshow(np.where(walls, np.nan, distance), cmap=FREE, vmin=1, vmax=4, extent=frame, zorder=1)
-    axes.set(xlim=(0, cols), ylim=(rows, 0), aspect="equal", xticks=[], yticks=[])
+    axes.imshow(walls, cmap=_CELLS, vmin=0, vmax=1, extent=(0, cols, rows, 0), zorder=1)
+    axes.set(xlim=(0, cols), ylim=(rows, 0), aspect="equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.tick_params(labelsize=8)
     axes.grid(visible=False)
-    axes.spines[:].set_visible(False)
-    return image
 
 
 def panel_size(condition: MazeCondition, width: float) -> tuple[float, float]:
@@ -64,7 +58,13 @@ def draw_ends(
 
 
 def draw_collisions(
-    axes: Axes, condition: MazeCondition, points: Points, *, element: int = 0, clearance: float = 0.0
+    axes: Axes,
+    condition: MazeCondition,
+    points: Points,
+    *,
+    element: int = 0,
+    clearance: float = 0.0,
+    labels: bool = False,
 ) -> int:
     """Cross the places where a polyline comes within `clearance` cells of walls, and return how many there are.
 
@@ -82,18 +82,32 @@ def draw_collisions(
     last = np.flatnonzero(hits[:-1] & ~hits[1:])
     places = dense[(first + last) // 2]
     if len(places):
-        draw_line(axes, "collision", places)
+        draw_line(axes, "collision", places, label=hit_name(clearance) if labels else None)
     return len(places)
 
 
-def move_to_world(axes: Axes, world: Maze) -> None:
-    """Move all that was drawn in cells to the world, and mark the axes in its metres."""
+def hit_name(clearance: float) -> str:
+    """What pictures call a place that is crossed."""
+    return "too close to a wall" if clearance else "touches a wall"
+
+
+def move_to_world(axes: Axes, world: Maze, *, but: Collection[Artist] = ()) -> None:
+    """Move what was drawn in cells to the world, and mark the axes in its metres.
+
+    Args:
+        axes: whose lines and images are moved.
+        world: the maze in its world.
+        but: what was there before, and stays.
+    """
     for line in axes.lines:
+        if line in but:
+            continue
         line.set_data(*world.to_world(np.asarray(line.get_xydata(), np.float64)).T)
     corners = world.to_world(np.array([[0.0, world.rows], [world.cols, 0.0]]))
     (left, lower), (right, upper) = corners.tolist()
     for image in axes.images:
-        image.set_extent((left, right, lower, upper))
+        if image not in but:
+            image.set_extent((left, right, lower, upper))
     axes.set(xlim=(left, right), ylim=(lower, upper), xlabel="x (m)", ylabel="y (m)")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(AutoLocator())

@@ -2,7 +2,6 @@
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 
 from anchordiff.domains.maze.condition import MazeCondition
 from anchordiff.domains.maze.maze import Maze
@@ -16,7 +15,7 @@ from anchordiff.domains.maze.plots._maze import (
     move_to_world,
     panel_size,
 )
-from anchordiff.plots.style import Picture, styled
+from anchordiff.plots.style import add_legend, name_axes, panels, styled
 
 
 @styled
@@ -30,10 +29,10 @@ def draw_plan(
     title: str = "",
     clearance: float = 0.0,
     world: Maze | None = None,
+    expert_name: str = "expert",
+    ax: Axes | None = None,
 ) -> Figure:
-    """A plan over its maze, shaded by the distance to walls; places where it touches a wall are crossed.
-
-    In a world, axes in metres stand in place of the shades' bar.
+    """A plan over its maze; places where it touches a wall are crossed.
 
     Args:
         condition: one maze with its ends.
@@ -44,6 +43,8 @@ def draw_plan(
         title: a line above.
         clearance: cross places that are nearer to a wall than this, in cells.
         world: the maze in its world, to draw it there, in metres; in cells where there is none.
+        expert_name: what `expert` is, as "shortest way" where no data follow it.
+        ax: axes to draw on; a figure of its own where none is given.
 
     Raises:
         ValueError: if `condition` holds more than one maze, or a line has a wrong shape.
@@ -55,29 +56,22 @@ def draw_plan(
     """
     check_one(condition)
     width, height = panel_size(condition, 6.2)
-    figure = Picture(figsize=(width + 1.0, height + 0.45), layout="constrained")
-    axes = figure.add_subplot()
-    image = draw_maze(axes, condition)
+    figure, (axes,) = panels(1, columns=1, size=(width + 0.5, height + 0.6), ax=ax)
+    before = axes.get_children()
+    draw_maze(axes, condition)
     if expert is not None:
-        draw_line(axes, "expert", expert, label="expert")
+        draw_line(axes, "expert", expert, label=expert_name)
     if coarse is not None:
-        draw_line(axes, "coarse", coarse, label="coarse (keypoints joined)")
-    draw_line(axes, "trajectory", trajectory, label="plan (after stage 2)")
+        draw_line(axes, "coarse", coarse, label="coarse")
+    draw_line(axes, "trajectory", trajectory, label="trajectory")
     if keypoints is not None:
         draw_line(axes, "keypoints", keypoints, label="keypoints")
     draw_ends(axes, condition, labels=True)
-    draw_collisions(axes, condition, trajectory, clearance=clearance)
-    if world is None:
-        _add_bar(figure, axes, image)
-    else:
-        move_to_world(axes, world)
+    draw_collisions(axes, condition, trajectory, clearance=clearance, labels=True)
+    name_axes([axes], columns=1, x="x (cells)", y="y (cells)")
+    if world is not None:
+        move_to_world(axes, world, but=before)
     axes.set_title(title, fontweight="bold")
-    figure.legend(loc="outside lower center", ncols=3, handlelength=2.4, columnspacing=2.0)
+    drawn = [line for line in axes.lines if line not in before and not str(line.get_label()).startswith("_")]
+    add_legend(figure, [axes], drawn, own=ax is None, columns=3)
     return figure
-
-
-def _add_bar(figure: Figure, axes: Axes, image: AxesImage) -> None:
-    bar = figure.colorbar(image, ax=axes, shrink=0.4, aspect=16, pad=0.02, extend="max")
-    bar.set_label("distance to walls (cells)")
-    bar.set_ticks([1, 2, 3, 4])
-    bar.outline.set(edgecolor="#AAB2BA", linewidth=0.8)

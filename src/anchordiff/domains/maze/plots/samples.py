@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 from einops import rearrange
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor
@@ -17,12 +18,13 @@ from anchordiff.domains.maze.plots._maze import (
     draw_ends,
     draw_line,
     draw_maze,
+    hit_name,
     move_to_world,
     panel_size,
     positions,
 )
 from anchordiff.kernels.grid.line_of_sight import polylines_are_free
-from anchordiff.plots.style import LINES, VERMILION, panels, styled
+from anchordiff.plots.style import LINES, VERMILION, add_legend, name_axes, panels, styled
 
 _HITTING: Final[dict[str, Any]] = {"color": VERMILION, "linestyle": (0, (3, 1.5))}
 
@@ -36,6 +38,7 @@ def draw_samples(
     columns: int = 4,
     clearance: float = 0.0,
     world: Maze | None = None,
+    ax: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
     """One panel a maze with all its samples: free ones blue, those that touch a wall red, dashed and crossed.
 
@@ -46,6 +49,7 @@ def draw_samples(
         columns: panels in a row.
         clearance: take as free what keeps this far off walls, in cells.
         world: the maze in its world, to draw it there, in metres; in cells where there is none.
+        ax: axes to draw on, one for each panel; a figure of its own where none is given.
 
     Raises:
         ValueError: if `trajectories` has another shape, or the numbers of conditions, trajectories and titles do not
@@ -63,8 +67,10 @@ def draw_samples(
     groups = rearrange(samples, "(b n) h d -> b n h d", b=count)
     walls = condition.walls.cpu().numpy()
     width, scale = (6.2, 1.0) if count == 1 else (3.1, 0.75)
-    figure, axes = panels(count, columns=columns, size=panel_size(condition, width))
+    figure, axes = panels(count, columns=columns, size=panel_size(condition, width), ax=ax)
+    present = []
     for element, (axis, group) in enumerate(zip(axes, groups, strict=True)):
+        present.append(axis.get_children())
         draw_maze(axis, condition, element=element)
         points = np.ascontiguousarray(group)
         free = polylines_are_free(walls[element : element + 1], points, radius=clearance)
@@ -77,10 +83,11 @@ def draw_samples(
         draw_ends(axis, condition, element=element, scale=scale)
         title = f"{int(free.sum())} of {len(group)} free" if titles is None else titles[element]
         axis.set_title(title)
+    name_axes(axes, columns=min(columns, count), x="x (cells)", y="y (cells)", every=ax is not None)
+    for axis, old in zip(axes, present, strict=True):
         if world is not None:
-            move_to_world(axis, world)
-    hitting = "too close to a wall" if clearance else "touches a wall"
-    figure.legend(handles=_legend(hitting), loc="outside lower center", ncols=4)
+            move_to_world(axis, world, but=old)
+    add_legend(figure, axes, _legend(hit_name(clearance)), own=ax is None)
     return figure
 
 
@@ -88,7 +95,7 @@ def _legend(hitting: str) -> list[Line2D]:
     plain = {name: {k: v for k, v in look.items() if k != "zorder"} for name, look in LINES.items()}
     return [
         Line2D([], [], **plain["trajectory"], label="free"),
-        Line2D([], [], **(plain["trajectory"] | {"color": VERMILION, "linestyle": "--"}), label=hitting),
+        Line2D([], [], **(plain["trajectory"] | plain["collision"] | _HITTING), label=hitting),
         Line2D([], [], **plain["start"], label="start"),
         Line2D([], [], **plain["goal"], label="goal"),
     ]

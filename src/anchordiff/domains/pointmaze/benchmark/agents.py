@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from anchordiff.checks import check_integer
 from anchordiff.domains.pointmaze.world import PointMaze
 from anchordiff.domains.pointmaze.world.controllers import Controller, GridWaypoint, RandomActions, WaypointPD
 from anchordiff.domains.pointmaze.world.solvers import q_iteration_path
@@ -76,7 +77,7 @@ class Planned:
         replan_every: steps between two plans; one plan an episode where there is none.
 
     Raises:
-        ValueError: if `replan_every` is below 1.
+        ValueError: if `replan_every` is no integer of at least 1.
 
     Example:
         >>> straight = Planned(name="straight", planner=lambda state, target: np.stack([state[:2], target]))
@@ -90,8 +91,8 @@ class Planned:
     replan_every: int | None = None
 
     def __post_init__(self) -> None:
-        if self.replan_every is not None and self.replan_every < 1:
-            raise ValueError(f"replan_every must be at least 1 step, found {self.replan_every}")
+        if self.replan_every is not None:
+            check_integer("replan_every", self.replan_every)
 
     def begin(
         self,

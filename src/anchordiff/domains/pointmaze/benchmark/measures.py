@@ -10,6 +10,7 @@ from jaxtyping import Float
 from anchordiff.domains.pointmaze.benchmark.rollout import Rollout
 from anchordiff.domains.pointmaze.benchmark.starts import Starts
 from anchordiff.domains.pointmaze.world import PointMaze, WallBoxes
+from anchordiff.domains.pointmaze.world.numbers import check_numbers
 from anchordiff.domains.pointmaze.world.physics import RADIUS
 from anchordiff.evaluation.statistics import wilson_interval
 from anchordiff.kernels.grid.polyline import polyline_length
@@ -105,11 +106,15 @@ def paired_difference(
         scores: of one agent.
         others: of the other, on the same episodes in the same order.
 
+    Raises:
+        ValueError: if there are no scores, they are not finite, or the agents have not as many.
+
     Example:
         >>> paired_difference(np.array([10.0, 90.0]), np.array([8.0, 90.0]))
         PairedDifference(mean=1.0, standard_error=1.0)
     """
-    difference = scores - others
+    scores = check_numbers("scores", scores, (None,))
+    difference = scores - check_numbers("others", others, (len(scores),))
     return PairedDifference(mean=float(difference.mean()), standard_error=_standard_error(difference))
 
 

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
+from anchordiff.checks import check_integer
 from anchordiff.domains.pointmaze.benchmark.agents import (
     Agent,
     Beginning,
@@ -77,7 +78,11 @@ def shortest_planner(maze: PointMaze, *, horizon: int, clearance: float = CLEARA
         maze: which.
         horizon: steps from the start to the goal.
         clearance: to walls, in metres.
+
+    Raises:
+        ValueError: if `horizon` is no integer of at least 2.
     """
+    check_integer("horizon", horizon, least=2)
 
     def plan(state: Float[np.ndarray, "4"], target: Float[np.ndarray, "2"]) -> Float[np.ndarray, "horizon 2"]:
         return resample(shortest_way(maze, state[:2], target, clearance=clearance), horizon)

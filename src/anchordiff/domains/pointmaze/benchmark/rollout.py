@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from anchordiff.checks import check_integer
 from anchordiff.domains.pointmaze.benchmark.agents import Agent
 from anchordiff.domains.pointmaze.benchmark.starts import Starts
 from anchordiff.domains.pointmaze.world import PointMazeEnv, WallBoxes
@@ -80,8 +81,10 @@ def run_episode(env: PointMazeEnv, agent: Agent, starts: Starts, number: int, *,
         seed: of the agent's own draws, with `number`.
 
     Raises:
-        ValueError: if `env` is of another maze.
+        ValueError: if `env` is of another maze, there is no such episode, or `seed` is no integer of at least 0.
     """
+    check_integer("number", number, least=0, most=len(starts) - 1, most_is="the number of the last episode")
+    check_integer("seed", seed, least=0)
     if env.maze is not starts.maze:
         raise ValueError(f"env must be of {starts.maze.name}, found {env.maze.name}")
     generator = np.random.default_rng([seed, number])

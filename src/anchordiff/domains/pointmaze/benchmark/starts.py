@@ -14,7 +14,9 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Float
 
+from anchordiff.checks import check_integer
 from anchordiff.domains.pointmaze.world import PointMaze, Task, draw_episode, find_point_maze
+from anchordiff.domains.pointmaze.world.numbers import check_numbers
 
 STORED: Final = 200
 """Episodes a maze in the file."""
@@ -36,6 +38,9 @@ class Starts:
         velocity: of the ball, in m/s.
         target: the goals (x, y), in metres.
 
+    Raises:
+        ValueError: if the arrays do not fit each other, or are not finite.
+
     Example:
         >>> starts = load_starts("large", task="single", episodes=100)
         >>> len(starts), starts.target[0].tolist()
@@ -47,6 +52,11 @@ class Starts:
     position: Float[np.ndarray, "episodes 2"]
     velocity: Float[np.ndarray, "episodes 2"]
     target: Float[np.ndarray, "episodes 2"]
+
+    def __post_init__(self) -> None:
+        check_numbers("position", self.position, (None, 2))
+        for name, values in (("velocity", self.velocity), ("target", self.target)):
+            check_numbers(name, values, (len(self.position), 2))
 
     def __len__(self) -> int:
         return len(self.position)
@@ -66,8 +76,7 @@ def load_starts(maze: str, *, task: Task, episodes: int = 100) -> Starts:
     found = find_point_maze(maze)
     if task not in ("single", "multi"):
         raise ValueError(f'task must be "single" or "multi", found {task!r}')
-    if not 1 <= episodes <= STORED:
-        raise ValueError(f"episodes must lie in 1 ... {STORED}, found {episodes}")
+    check_integer("episodes", episodes, most=STORED, most_is="the number of stored ones")
     stored = json.loads(files(__package__).joinpath(_FILE).read_text("utf-8"))["mazes"][maze]
     position, velocity, target = np.array(stored[:episodes], np.float64).reshape(-1, 3, 2).swapaxes(0, 1)
     if task == "single":
@@ -82,7 +91,12 @@ def draw_starts(maze: PointMaze, *, episodes: int = STORED, seed: int = SEED) ->
         maze: which.
         episodes: how many.
         seed: of the draws.
+
+    Raises:
+        ValueError: if `episodes` is no integer of at least 1, or `seed` none of at least 0.
     """
+    check_integer("episodes", episodes)
+    check_integer("seed", seed, least=0)
     generator = np.random.default_rng([seed, len(maze.cells)])
     starts, goals = (_cells(maze, episodes, generator) for _ in range(2))
     drawn = []

@@ -66,6 +66,7 @@ class PointMazeConfig:
             check_choice(name, value, allowed)
         for name, number, least in (
             ("horizon", self.horizon, 2),
+            ("dim", self.dim, 2),
             *(("lengths", length, 1) for length in self.lengths),
             ("stride", self.stride, 1),
             ("split_block", self.split_block, 1),
@@ -73,6 +74,11 @@ class PointMazeConfig:
             ("seed", self.seed, 0),
         ):
             check_integer(name, number, least=least)
+        if self.grid is not None:
+            if len(self.grid) != 2:
+                raise ValueError(f"grid must be (rows, cols), found {self.grid}")
+            for side in self.grid:
+                check_integer("grid", side)
         if self.lengths and self.windows == "episode":
             raise ValueError(f"lengths must be left out for whole episodes, found {self.lengths}")
         if self.stride != 1 and self.windows != "random":

@@ -21,8 +21,8 @@ class PointMazeDataset(IndexedDataset[ParticleBatch]):
     """Windows of a recording; see `IndexedDataset` for ways to read it: by index, in a `DataLoader`, as a stream.
 
     Samples are what `ParticleMazeDataset` gives: a `ParticleBatch` in cells, so that training takes either. With the
-    goal `env` a trajectory ends where the goal was touched, 0.45 m from it at most; the condition's goal is then not
-    the trajectory's end.
+    goal `env` the condition's goal is not the trajectory's end: windows `end` and `episode` end where the goal was
+    touched, 0.45 m from it at most, `random` ones anywhere before.
 
     Args:
         recording: what the windows are pieces of.
@@ -101,7 +101,8 @@ class PointMazeDataset(IndexedDataset[ParticleBatch]):
         )
         if not len(windows):
             raise ValueError(
-                f"windows must fit into the {int(chosen.sum())} episodes of split {config.split!r}, found none of "
+                f"windows must fit into the {int(chosen.sum())} episodes of split {config.split!r}, of which "
+                f"{int((chosen & self.recording.reached).sum())} reached their goal, found none of "
                 f"kind {config.windows!r} with {', '.join(map(str, config.steps))} steps"
             )
         if self.keep is None:

@@ -14,7 +14,7 @@ from typing import final, get_args
 import numpy as np
 from jaxtyping import Bool
 
-from anchordiff.checks import check_choice
+from anchordiff.checks import check_choice, check_integer
 from anchordiff.domains.pointmaze.data.measures import Measure, Measures
 
 
@@ -94,8 +94,7 @@ class ShortestBetween(WindowFilter):
 
     def __post_init__(self) -> None:
         for name, value in (("count", self.count), ("places", self.places)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, found {value}")
+            check_integer(name, value)
 
     def keeps(self, measures: Measures) -> Bool[np.ndarray, " windows"]:
         """Which windows are kept."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 from anchordiff.configs import exact
 from anchordiff.domains.maze.maze import Maze
@@ -41,13 +41,33 @@ class MazeNormalisation:
         sides = np.abs(np.diff(self._corners(), axis=0)[0]) / 2
         return np.append(sides, np.full(2, MAX_SPEED + DT * MAX_ACCELERATION))
 
-    def normalise(self, states: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 4"]:
-        """From m and m/s to [-1, 1]."""
+    def normalise(self, states: Real[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 4"]:
+        """From m and m/s to [-1, 1]; integers become float64.
+
+        Raises:
+            ValueError: if `states` are no real numbers in 4 columns.
+        """
+        states = _real(states)
         return np.asarray((states - self.middle) / self.extent, states.dtype)
 
-    def denormalise(self, states: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 4"]:
-        """From [-1, 1] to m and m/s."""
+    def denormalise(self, states: Real[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 4"]:
+        """From [-1, 1] to m and m/s; integers become float64.
+
+        Raises:
+            ValueError: if `states` are no real numbers in 4 columns.
+        """
+        states = _real(states)
         return np.asarray(states * self.extent + self.middle, states.dtype)
 
     def _corners(self) -> Float[np.ndarray, "2 2"]:
         return self.maze.to_world(np.array([[0.0, 0.0], [self.maze.cols, self.maze.rows]]))
+
+
+def _real(states: Real[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 4"]:
+    """States as floating-point numbers, of their own precision where they have one."""
+    states = np.asarray(states)
+    if states.shape[-1:] != (4,) or states.dtype.kind not in "fiu":
+        raise ValueError(
+            f"states must be real numbers in 4 columns, found {states.dtype} of shape {states.shape}"
+        )
+    return states if states.dtype.kind == "f" else states.astype(np.float64)

@@ -5,11 +5,18 @@ before it (the goal was touched, the ball moved on), the two share that row; els
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from anchordiff.domains.maze.maze import Maze
+from anchordiff.domains.pointmaze.world.numbers import check_numbers
+
+REACHED: Final = 0.45
+"""Distance within which gymnasium-robotics counts a goal as touched, in metres."""
+
+_ROUNDING = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,11 +29,11 @@ class Recording:
         actions: played from each row; NaN in the last row of a run, where none was.
         goals: (x, y) of the goal that the step from each row was made for, in metres.
         episode_starts: row of each episode's first observation; increasing.
-        episode_ends: row of each episode's last observation, that which touched the goal; the start of the next
-            episode where the stream goes on.
+        episode_ends: row of each episode's last observation, that which touched the goal, but where the stream was cut
+            (see `reached`); the start of the next episode where the stream goes on.
 
     Raises:
-        ValueError: if the arrays do not fit each other.
+        ValueError: if the arrays do not fit each other, or observations or goals are not finite.
     """
 
     maze: Maze
@@ -37,7 +44,17 @@ class Recording:
     episode_ends: Int64[np.ndarray, " episodes"]
 
     def __post_init__(self) -> None:
+        check_numbers("observations", self.observations, (None, 4))
         rows, starts, ends = len(self.observations), self.episode_starts, self.episode_ends
+        check_numbers("goals", self.goals, (rows, 2))
+        if np.shape(self.actions) != (rows, 2):
+            raise ValueError(f"actions must have shape ({rows}, 2), found {np.shape(self.actions)}")
+        for name, places in (("episode_starts", starts), ("episode_ends", ends)):
+            if np.shape(places) != (len(starts),) or np.asarray(places).dtype.kind not in "iu":
+                raise ValueError(
+                    f"{name} must hold one row number an episode, found {np.asarray(places).dtype} of shape "
+                    f"{np.shape(places)}"
+                )
         if len(starts) == 0:
             raise ValueError("episode_starts must hold at least one episode, found none")
         gaps = starts[1:] - ends[:-1]
@@ -66,6 +83,14 @@ class Recording:
         """Steps of each episode."""
         lengths: Int64[np.ndarray, " episodes"] = self.episode_ends - self.episode_starts
         return lengths
+
+    @property
+    def reached(self) -> Bool[np.ndarray, " episodes"]:
+        """Whether each episode's last step touched the goal that it was made for: not where the stream was cut."""
+        ends = self.episode_ends
+        away = self.observations[ends, :2].astype(np.float64) - self.goals[ends - 1]
+        reached: np.ndarray = np.hypot(*away.T) <= REACHED + _ROUNDING
+        return reached
 
     def segments(
         self, chosen: Bool[np.ndarray, " episodes"]

@@ -3,6 +3,8 @@
 import numpy as np
 from jaxtyping import Bool
 
+from anchordiff.checks import check_integer
+
 
 def held_out_episodes(count: int, *, share: float, block: int, seed: int) -> Bool[np.ndarray, " episodes"]:
     """Draw held-out episodes, in blocks of neighbours, so that windows across cuts find room on both sides.
@@ -23,8 +25,9 @@ def held_out_episodes(count: int, *, share: float, block: int, seed: int) -> Boo
         >>> held_out_episodes(6, share=0.3, block=2, seed=0).sum()
         np.int64(2)
     """
-    if count < 1 or block < 1:
-        raise ValueError(f"count and block must be at least 1, found {count} and {block}")
+    check_integer("count", count)
+    check_integer("block", block)
+    check_integer("seed", seed, least=0)
     if not 0.0 <= share < 1.0:
         raise ValueError(f"share must lie in [0, 1), found {share}")
     blocks = -(-count // block)

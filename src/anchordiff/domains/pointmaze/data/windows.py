@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool, Int64
 
+from anchordiff.checks import check_choice, check_integer
 from anchordiff.domains.pointmaze.data.recording import Recording
 
 WindowKind = Literal["end", "random", "episode"]
 """Which pieces: the last steps before each touched goal, also from before the episode's start (`end`); any steps
-(`random`); whole episodes, whatever their length (`episode`)."""
+(`random`); whole episodes, whatever their length (`episode`). An episode that the end of its stream cut short touched
+no goal and is not whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,27 +55,34 @@ def find_windows(
         stride: rows from the beginning of a `random` window to that of the next one.
 
     Raises:
-        ValueError: if `kind` is unknown, there is no length, or a length or `stride` is below 1.
+        ValueError: if `kind` is unknown, there is no length, a length or `stride` is no integer of at least 1, or
+            `chosen` is not one boolean an episode.
     """
-    if not lengths or min(lengths) < 1:
-        raise ValueError(f"lengths must hold at least one number of at least 1 step, found {tuple(lengths)}")
-    if stride < 1:
-        raise ValueError(f"stride must be at least 1 row, found {stride}")
+    if not lengths:
+        raise ValueError("lengths must hold at least one number of at least 1 step, found ()")
+    for length in lengths:
+        check_integer("lengths", length)
+    check_integer("stride", stride)
+    check_choice("kind", kind, get_args(WindowKind))
+    if np.shape(chosen) != (len(recording),) or np.asarray(chosen).dtype != bool:
+        raise ValueError(
+            f"chosen must be {len(recording)} booleans, one for each episode, found {np.asarray(chosen).dtype} of "
+            f"shape {np.shape(chosen)}"
+        )
+    whole = chosen & recording.reached
     if kind == "episode":
-        return Windows(first=recording.episode_starts[chosen], last=recording.episode_ends[chosen])
+        return Windows(first=recording.episode_starts[whole], last=recording.episode_ends[whole])
     heads, tails = recording.segments(chosen)
     if kind == "end":
-        last = recording.episode_ends[chosen]
-        parts = [_fitting(last - length, last, heads[chosen]) for length in lengths]
-    elif kind == "random":
+        last = recording.episode_ends[whole]
+        parts = [_fitting(last - length, last, heads[whole]) for length in lengths]
+    else:
         segments = np.unique(np.stack([heads[chosen], tails[chosen]], axis=1), axis=0).tolist()
         parts = [
             _pieces(np.arange(head, tail - length + 1, stride), length)
             for length in lengths
             for head, tail in segments
         ]
-    else:
-        raise ValueError(f"kind must be 'end', 'random' or 'episode', found {kind!r}")
     return Windows(
         first=np.concatenate([np.empty(0, np.int64), *(part.first for part in parts)]),
         last=np.concatenate([np.empty(0, np.int64), *(part.last for part in parts)]),

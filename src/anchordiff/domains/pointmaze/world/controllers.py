@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from anchordiff.domains.maze.maze import Maze
+from anchordiff.domains.pointmaze.world.numbers import check_numbers
 from anchordiff.domains.pointmaze.world.physics import DT
 from anchordiff.domains.pointmaze.world.solvers import Cell, Path, Solver
 
@@ -77,7 +78,12 @@ class WaypointPD:
         self._step = 0
 
     def __call__(self, state: Float[np.ndarray, "4"]) -> Float[np.ndarray, "2"]:
-        """Aim at the next waypoint."""
+        """Aim at the next waypoint.
+
+        Raises:
+            ValueError: if `state` is not four finite numbers.
+        """
+        state = check_state(state)
         self._step = min(self._step + 1, len(self._waypoints) - 1)
         error = self._waypoints[self._step] - state
         action: np.ndarray = error[:2] + error[2:]
@@ -146,8 +152,9 @@ class GridWaypoint:
             goal: (x, y), in metres.
 
         Raises:
-            ValueError: if one lies in a wall.
+            ValueError: if one is not two finite numbers, or lies in a wall.
         """
+        position, goal = check_numbers("position", position, (2,)), check_numbers("goal", goal, (2,))
         wanted = _point(goal.tolist())
         if self._goal is not None and math.dist(self._goal, wanted) <= _SAME_GOAL:
             return
@@ -165,10 +172,11 @@ class GridWaypoint:
 
         Raises:
             RuntimeError: if there is no goal.
+            ValueError: if `state` is not four finite numbers.
         """
         if self._goal is None:
             raise RuntimeError("there is no goal yet; call aim first")
-        x, y, v_x, v_y = state.tolist()
+        x, y, v_x, v_y = check_state(state).tolist()
         if (
             self._place < len(self._route) - 1
             and math.dist(self._waypoints[self._place], (x, y)) <= THRESHOLD
@@ -229,13 +237,16 @@ def check_path(path: Float[np.ndarray, "horizon dim"]) -> Float[np.ndarray, "hor
     Raises:
         ValueError: if it has no points, other than 2 or 4 columns, or numbers that are not finite.
     """
-    path = np.array(path, np.float64)
-    if path.ndim != 2 or len(path) == 0 or path.shape[1] not in (2, 4) or not np.isfinite(path).all():
-        raise ValueError(
-            f"path must be finite, of shape (horizon >= 1, 2 or 4), found shape {path.shape}"
-            + ("" if np.isfinite(path).all() else " with numbers that are not finite")
-        )
-    return path
+    return check_numbers("path", path, (None, (2, 4)))
+
+
+def check_state(state: Float[np.ndarray, "4"]) -> Float[np.ndarray, "4"]:
+    """Copy a state of the ball as float64.
+
+    Raises:
+        ValueError: if it is not four finite numbers.
+    """
+    return check_numbers("state", state, (4,))
 
 
 def _point(values: Sequence[float]) -> Point:

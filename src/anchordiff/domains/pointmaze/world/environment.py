@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from anchordiff.domains.pointmaze.world.mazes import PointMaze
+from anchordiff.domains.pointmaze.world.numbers import check_numbers
 from anchordiff.domains.pointmaze.world.physics import TARGET_RADIUS
 from anchordiff.domains.pointmaze.world.solvers import check_cell
 from anchordiff.errors import MissingExtraError
@@ -153,9 +154,9 @@ class PointMazeEnv:
             ValueError: if a value is not finite, or the ball's or the goal's middle lies in a wall.
         """
         for name, place in (("position", position), ("target", target)):
-            _require_finite(name, place)
+            check_numbers(name, place, (2,))
             self.maze.maze.check_free(name, place, in_world=True)
-        _require_finite("velocity", velocity)
+        check_numbers("velocity", velocity, (2,))
         self.gymnasium.reset(seed=0)  # clears MuJoCo's data, its warm start among them
         self._inner.goal = np.array(target, np.float64)
         self._inner.update_target_site_pos()
@@ -179,8 +180,7 @@ class PointMazeEnv:
         steps = self._require_episode()
         if steps >= self.max_episode_steps:
             raise RuntimeError(f"the episode is over after {steps} steps; call reset or reset_to")
-        _require_finite("action", action)
-        self._inner.point_env.step(action)
+        self._inner.point_env.step(check_numbers("action", action, (2,)))
         self._steps = steps + 1
         distance = float(np.linalg.norm(self.data.qpos - self._inner.goal))
         return self.state, float(distance <= TARGET_RADIUS), self._steps >= self.max_episode_steps
@@ -236,8 +236,3 @@ def draw_episode(
         return position, velocity, maze.target
     target = maze.place(maze.cells[int(generator.integers(len(maze.cells)))])
     return position, velocity, target + generator.uniform(-_PLACE_NOISE, _PLACE_NOISE, 2)
-
-
-def _require_finite(name: str, values: Float[np.ndarray, "2"]) -> None:
-    if np.shape(values) != (2,) or not np.isfinite(values).all():
-        raise ValueError(f"{name} must be two finite numbers, found {np.asarray(values).tolist()}")

@@ -47,7 +47,13 @@ def free_step(
     Args:
         state: (x, y, v_x, v_y), in m and m/s.
         action: clipped to [-1, 1].
+
+    Raises:
+        ValueError: if `state` or `action` has another number of columns.
     """
+    for name, values, columns in (("state", state, 4), ("action", action, 2)):
+        if np.shape(values)[-1:] != (columns,):
+            raise ValueError(f"{name} must have {columns} columns, found shape {np.shape(values)}")
     force = GEAR * np.clip(action, -1.0, 1.0)
     velocity = np.clip(state[..., 2:], -MAX_SPEED, MAX_SPEED)
     velocity = (MASS * velocity + DT * force) / (MASS + DAMPING * DT)

@@ -7,11 +7,14 @@ https://arxiv.org/abs/1707.07239, in its authors' library toppra.
 import numpy as np
 from jaxtyping import Float
 
+from anchordiff.domains.pointmaze.world.numbers import check_above_zero, check_numbers
 from anchordiff.domains.pointmaze.world.physics import DT
 from anchordiff.errors import MissingExtraError
 
 _SAME_PLACE = 1e-6
 _INSIDE = 0.999
+_TURN = 0.1
+_MOST_PIECES = 20
 
 
 def retime(
@@ -35,7 +38,11 @@ def retime(
     Raises:
         MissingExtraError: if toppra is not installed.
         RuntimeError: if toppra finds no timing.
+        ValueError: if `path` or `velocity` is not finite or has another shape, or a limit is not finite and above 0.
     """
+    path, velocity = check_numbers("path", path, (None, 2)), check_numbers("velocity", velocity, (2,))
+    check_above_zero("speed", speed)
+    check_above_zero("acceleration", acceleration)
     try:
         import toppra
         from toppra.algorithm import TOPPRA
@@ -53,7 +60,7 @@ def retime(
     problem = TOPPRA(
         [JointVelocityConstraint(speed * limit), JointAccelerationConstraint(acceleration * limit)],
         spline,
-        gridpoints=place,
+        gridpoints=_grid(place, spline(place, 2)),
         solver_wrapper="seidel",
         parametrizer="ParametrizeConstAccel",
     )
@@ -67,3 +74,25 @@ def retime(
     steps: np.ndarray = timing(np.minimum(times, timing.duration))
     steps[-1] = path[-1]  # but for rounding
     return steps
+
+
+def _grid(
+    place: Float[np.ndarray, " points"], bending: Float[np.ndarray, "points 2"]
+) -> Float[np.ndarray, " gridpoints"]:
+    """Places where the limits are held: the spline's own, and more between two of them where its direction turns fast.
+
+    Between them the limits hold up to what the path turns there; a path that comes back on itself turns by 180° between
+    two of its points.
+
+    Args:
+        place: of the spline's points, along the path, in metres.
+        bending: second derivative there, in 1/m; linear between two points.
+    """
+    most = np.abs(bending).max(axis=1)
+    turn = np.maximum(most[1:], most[:-1]) * np.diff(place)
+    pieces = np.clip(np.ceil(turn / _TURN), 1, _MOST_PIECES).astype(np.int64)
+    number = np.repeat(np.arange(len(pieces)), pieces)
+    first = np.cumsum(pieces) - pieces
+    share = (np.arange(pieces.sum()) - np.repeat(first, pieces)) / pieces[number]
+    inner: np.ndarray = place[number] + share * np.diff(place)[number]
+    return np.append(inner, place[-1])

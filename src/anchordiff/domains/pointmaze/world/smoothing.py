@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
+from anchordiff.domains.pointmaze.world.numbers import check_numbers
 from anchordiff.domains.pointmaze.world.physics import RADIUS
 from anchordiff.domains.pointmaze.world.walls import WallBoxes
 from anchordiff.errors import MissingExtraError
@@ -41,12 +42,13 @@ def smooth(
 
     Raises:
         MissingExtraError: if scipy is not installed.
-        ValueError: if `tolerance` is negative or not finite.
+        ValueError: if `path` is not finite or has another shape, or `tolerance` is negative or not finite.
     """
     if not (np.isfinite(tolerance) and tolerance >= 0.0):
         raise ValueError(f"tolerance must be finite and at least 0 m, found {tolerance}")
+    path = check_numbers("path", path, (None, 2))
     length = polyline_length(path)
-    middle = resample(np.ascontiguousarray(path), max(_MIN_POINTS, round(length / SPACING) + 1))
+    middle = resample(path, max(_MIN_POINTS, round(length / SPACING) + 1))
     width = np.full(len(middle), tolerance)
     if walls is not None:
         room = walls.distance(middle) - RADIUS - GAP

@@ -14,6 +14,7 @@ Example:
 """
 
 from collections.abc import Callable, Mapping
+from numbers import Integral
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -129,10 +130,15 @@ def check_cell(walls: Bool[np.ndarray, "rows cols"], name: str, cell: Cell) -> N
     Raises:
         ValueError: says what was found, and calls it `name`.
     """
-    if not _is_free(walls, cell):
+    whole = len(cell) == 2 and all(isinstance(number, Integral) for number in cell)
+    if not whole or not _is_free(walls, cell):
         raise ValueError(f"{name} must be a free cell (row, col) of the grid, found {cell}")
 
 
 def _check_ends(walls: Bool[np.ndarray, "rows cols"], start: Cell, goal: Cell) -> None:
+    if np.ndim(walls) != 2 or np.asarray(walls).dtype != bool:
+        raise ValueError(
+            f"walls must be booleans of shape (rows, cols), found {np.asarray(walls).dtype} of shape {np.shape(walls)}"
+        )
     check_cell(walls, "start", start)
     check_cell(walls, "goal", goal)

@@ -5,7 +5,8 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
-from anchordiff.domains.pointmaze.world.controllers import check_path
+from anchordiff.domains.pointmaze.world.controllers import check_path, check_state
+from anchordiff.domains.pointmaze.world.numbers import check_above_zero
 from anchordiff.domains.pointmaze.world.physics import DT, MAX_ACCELERATION, MAX_SPEED, action_between
 from anchordiff.domains.pointmaze.world.retiming import retime
 from anchordiff.domains.pointmaze.world.smoothing import smooth
@@ -33,7 +34,8 @@ class PathTracker:
     .. math:: a = a_{\text{ff}} + \frac{\omega^2 (p - x) + 2 \omega (w - v)}{a_{\max}},
 
     where (p, w) is the reference at this step and :math:`a_{\text{ff}}` the action that leads to its next velocity in
-    free space. Where something holds the ball, the reference waits. At the end it holds the place.
+    free space. Where the ball is more than 0.3 m away, as when something holds it, the reference waits at rest (w = 0,
+    :math:`a_{\text{ff}} = 0`), so that the ball comes to it. At the end it holds the place.
 
     Args:
         path: positions (x, y) in metres, the first near the ball; their pace does not matter, further columns neither.
@@ -44,11 +46,15 @@ class PathTracker:
         acceleration: greatest acceleration of an axis, in m/s².
         frequency: :math:`\omega`, in rad/s.
 
+    Raises:
+        MissingExtraError: if scipy or toppra is not installed.
+        ValueError: if a value is not finite, has a wrong shape or is out of its range.
+
     Example:
         >>> path = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
         >>> tracker = PathTracker(path, np.zeros(4))
         >>> len(tracker.reference), tracker.reference[-1].tolist(), tracker(np.zeros(4)).round(1).tolist()
-        (82, [1.0, 1.0], [0.4, -0.0])
+        (80, [1.0, 1.0], [0.4, -0.0])
     """
 
     def __init__(
@@ -62,9 +68,8 @@ class PathTracker:
         acceleration: float = ACCELERATION,
         frequency: float = FREQUENCY,
     ) -> None:
-        for name, limit in (("speed", speed), ("acceleration", acceleration), ("frequency", frequency)):
-            if not (np.isfinite(limit) and limit > 0.0):
-                raise ValueError(f"{name} must be finite and above 0, found {limit}")
+        check_above_zero("frequency", frequency)
+        state = check_state(state)
         self.path = check_path(path)
         shape = smooth(self.path[:, :2], tolerance=tolerance, walls=walls)
         self.reference = retime(shape, state[2:], speed=speed, acceleration=acceleration)
@@ -79,11 +84,17 @@ class PathTracker:
         self._row = 0
 
     def __call__(self, state: Float[np.ndarray, "4"]) -> Float[np.ndarray, "2"]:
-        """Push along the reference, and back to it."""
-        error = self._rows[self._row] - state
-        action: np.ndarray = (
-            self._forward[self._row] + self._gains[0] * error[:2] + self._gains[1] * error[2:]
-        )
-        if self._row < len(self.reference) and float(np.hypot(*error[:2])) <= LEASH:
+        """Push along the reference, and back to it.
+
+        Raises:
+            ValueError: if `state` is not four finite numbers.
+        """
+        state = check_state(state)
+        error, forward = self._rows[self._row] - state, self._forward[self._row]
+        if float(np.hypot(*error[:2])) > LEASH:
+            # With the row's velocity and action it would push the ball on, and could hold it off for ever.
+            error[2:], forward = -state[2:], np.zeros(2)
+        elif self._row < len(self.reference):
             self._row += 1
+        action: np.ndarray = forward + self._gains[0] * error[:2] + self._gains[1] * error[2:]
         return action

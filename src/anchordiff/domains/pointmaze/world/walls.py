@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from anchordiff.domains.maze.maze import Maze
+from anchordiff.domains.pointmaze.world.numbers import check_numbers
 
 _TIE = 1e-9
 
@@ -37,6 +38,7 @@ class WallBoxes:
     def __post_init__(self) -> None:
         if len(self.low) == 0:
             raise ValueError("low must hold at least one box, found none")
+        check_numbers("high", self.high, check_numbers("low", self.low, (None, 2)).shape)
         if not (self.low < self.high).all():
             raise ValueError("low must lie below high in every box")
 
@@ -50,8 +52,17 @@ class WallBoxes:
 
         Args:
             points: positions (x, y), in metres.
+
+        Raises:
+            ValueError: if `points` are not finite or have other than 2 columns.
         """
-        points = np.asarray(points)[..., None, :]
+        points = np.asarray(points)
+        if points.shape[-1:] != (2,) or not np.isfinite(points).all():
+            raise ValueError(
+                f"points must be finite, with 2 columns, found shape {points.shape}"
+                + ("" if np.isfinite(points).all() else " with numbers that are not finite")
+            )
+        points = points[..., None, :]
         outside = np.maximum(self.low - points, points - self.high)
         away = np.linalg.norm(np.maximum(outside, 0.0), axis=-1)
         nearest: np.ndarray = (away + np.minimum(outside.max(axis=-1), 0.0)).min(axis=-1)
