@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from anchordiff.files import replacing, write_json, write_whole
+from anchordiff.errors import FolderInUseError
+from anchordiff.files import locked, replacing, write_json, write_whole
 
 needs_locks = pytest.mark.skipif(sys.platform == "win32", reason="has no locks that outlive a name")
 
@@ -25,9 +26,30 @@ def test_json_is_a_text_of_lines(tmp_path: Path):
     text = (tmp_path / "a.json").read_text("utf-8")
     assert json.loads(text) == {"a": [1, 0.5], "b": None}
     assert text.endswith("}\n")
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_json(tmp_path / "b.json", {"a": float("nan")})
-    assert not (tmp_path / "b.json").exists()
+
+
+def test_numbers_that_json_lacks_are_null_and_named(tmp_path: Path):
+    write_json(tmp_path / "a.json", {"a": float("nan"), "b": [{"c": (1.0, float("-inf"))}], "d": 2.0})
+    assert json.loads((tmp_path / "a.json").read_text()) == {
+        "a": None,
+        "b": [{"c": [1.0, None]}],
+        "d": 2.0,
+        "not_finite": ["a=nan", "b[0].c[1]=-inf"],
+    }
+
+
+def test_a_locked_folder_is_refused_and_one_that_stays_empty_goes(tmp_path: Path):
+    folder = tmp_path / "out"
+    with locked(folder):
+        with pytest.raises(FolderInUseError, match="out is in use: another process is writing into it"):
+            with locked(folder):
+                pass
+        with pytest.raises(FolderInUseError), locked(folder, wait=0.05):
+            pass
+    assert not folder.exists()
+    with locked(folder):
+        (folder / "a").touch()
+    assert [path.name for path in folder.iterdir()] == ["a"]
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])

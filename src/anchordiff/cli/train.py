@@ -142,18 +142,24 @@ def report(result: StageResult, out: Path) -> None:
         say(f"stopped after step {result.step}; --out {out} --resume goes on\n")
 
 
-def open_data(domain: Domain, config: StageConfig, source: Source) -> tuple[StageConfig, TrainingData]:
-    """A stage's config with the sizes of the data, and the data."""
+def open_data(
+    domain: Domain, config: StageConfig, source: Source, *, trained: StageConfig | None = None
+) -> tuple[StageConfig, TrainingData]:
+    """A stage's config with the sizes of the data, and the data.
+
+    Args:
+        domain: whose data these are.
+        config: what flags say.
+        source: of the data.
+        trained: config of first weights, which is taken but for what flags and data change.
+    """
     config = domain.configure(config, source)
+    if trained is not None:
+        usual = domain.keypoints if isinstance(config, KeypointDiffusionConfig) else domain.denoiser
+        given = {f.name: getattr(config, f.name) for f in fields(config)}
+        changed = {name: value for name, value in given.items() if value != getattr(usual, name)}
+        config = replace(trained, **changed)
     return config, source.open(states=config.states, horizon=config.horizon)
-
-
-def _like(trained: Any, given: StageConfig, usual: StageConfig) -> StageConfig:  # noqa: ANN401
-    """The config of first weights, but for what flags change."""
-    changed = {f.name: getattr(given, f.name) for f in fields(given)}
-    changed = {name: value for name, value in changed.items() if value != getattr(usual, name)}
-    config: StageConfig = replace(trained.config, **changed)
-    return config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,10 +191,8 @@ class TrainKeypoints(TrainFlags):
         """Train, or go on training."""
         flags: Any = self
         check_stage_folder(self.out, resume=self.resume)
-        model = flags.model
-        if self.init is not None:
-            model = _like(load_stage(self.init, KeypointDiffusion, name="--init"), model, domain.keypoints)
-        model, data = open_data(domain, model, flags.data)
+        first = None if self.init is None else load_stage(self.init, KeypointDiffusion, name="--init").config
+        model, data = open_data(domain, flags.model, flags.data, trained=first)
         masks = training_masks(model.num_keypoints, even_share=self.even_share)
         result = fit_keypoints(
             model,
@@ -253,10 +257,8 @@ class TrainDenoiser(TrainFlags):
         if self.encoder is not None and flags.model.encoder != domain.denoiser.encoder:
             raise ValueError("--model.encoder must be left out where --encoder gives the whole encoder")
         check_stage_folder(self.out, resume=self.resume)
-        model = flags.model
-        if self.init is not None:
-            model = _like(load_stage(self.init, InterpDenoiser, name="--init"), model, domain.denoiser)
-        model, data = open_data(domain, model, flags.data)
+        first = None if self.init is None else load_stage(self.init, InterpDenoiser, name="--init").config
+        model, data = open_data(domain, flags.model, flags.data, trained=first)
         masks = training_masks(model.num_keypoints, even_share=self.even_share)
         keypoints = self.bootstrap.keypoints
         result = fit_denoiser(

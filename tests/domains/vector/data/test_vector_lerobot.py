@@ -234,7 +234,7 @@ def test_folders_that_hold_no_data_set(tmp_path):
 
 def test_without_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(MissingExtraError, match=r'pyarrow is not installed; .*"anchordiff\[lerobot\]"'):
+    with pytest.raises(MissingExtraError, match=r'pyarrow is not installed; .*"\.\[lerobot\]"'):
         read_lerobot(write(tmp_path, FILES))
 
 

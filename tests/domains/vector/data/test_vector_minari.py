@@ -233,7 +233,7 @@ def test_a_data_set_that_is_not_there(tmp_path, monkeypatch):
 @pytest.mark.parametrize("package", ["minari", "h5py"])
 def test_without_the_extra(monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtraError, match=rf'{package} is not installed; .*"anchordiff\[minari\]"'):
+    with pytest.raises(MissingExtraError, match=rf'{package} is not installed; .*"\.\[minari\]"'):
         read_minari("test/counting-v0")
 
 

@@ -1,6 +1,6 @@
 """D4RL's Maze2D benchmark in closed loop, in MuJoCo: stored episodes, agents, scores and reference rows.
 
-Needs `pip install "anchordiff[pointmaze]"`.
+Needs `pip install -c constraints.txt ".[pointmaze]"`.
 
 Example:
     >>> from anchordiff.domains.pointmaze.benchmark import Random, evaluate_maze2d

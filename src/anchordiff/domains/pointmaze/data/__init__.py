@@ -1,6 +1,6 @@
 """PointMaze data: Minari data sets made with MuJoCo, and any Minari PointMaze data set as training samples.
 
-Needs `pip install "anchordiff[pointmaze]"`.
+Needs `pip install -c constraints.txt ".[pointmaze]"`.
 
 Example:
     >>> import tempfile
