@@ -41,9 +41,9 @@ def test_numbers_that_json_lacks_are_null_and_named(tmp_path: Path):
 def test_a_locked_folder_is_refused_and_one_that_stays_empty_goes(tmp_path: Path):
     folder = tmp_path / "out"
     with locked(folder):
-        with pytest.raises(FolderInUseError, match="out is in use: another process is writing into it"):
-            with locked(folder):
-                pass
+        message = "out is in use: another process is writing into it"
+        with pytest.raises(FolderInUseError, match=message), locked(folder):
+            pass
         with pytest.raises(FolderInUseError), locked(folder, wait=0.05):
             pass
     assert not folder.exists()

@@ -17,7 +17,7 @@ from anchordiff.checks import check_integer
 from anchordiff.records import TensorRecord
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AnchorSet(TensorRecord):
     """A batch of anchor sets with K anchors each.
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ ArrayLike = Tensor | np.ndarray
 Given = TypeVar("Given", bound="Condition")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Condition(TensorRecord, ABC):
     """Base of the records that say what to generate for.
 
@@ -57,6 +57,16 @@ class Condition(TensorRecord, ABC):
         Raises:
             ValueError: names the field, the rule, what was found, and the element where there is one.
         """
+
+    @classmethod
+    def make(cls: type[Given], *parts: Any) -> Given:  # noqa: ANN401
+        """A condition from what people have at hand, so that `pipe.plan(*parts)` works.
+
+        Raises:
+            ValueError: if these are no such parts; conditions of this class are made of none.
+        """
+        told = ", ".join(type(part).__name__ for part in parts)
+        raise ValueError(f"condition must be a {cls.__name__}, found {told}")
 
     def known_steps(self, horizon: int) -> Bool[Tensor, "batch horizon"] | None:
         """Steps at which a part of the state is given; none where that is no more than the ends.

@@ -1,7 +1,8 @@
 """Frozen records of tensors that share a leading batch axis."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from html import escape
 from typing import Any, SupportsIndex, TypeVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from anchordiff.checks import check_integer
 Record = TypeVar("Record", bound="TensorRecord")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class TensorRecord:
     """Base of the library's batched records: every tensor field has the same leading axis.
 
@@ -34,6 +35,15 @@ class TensorRecord:
         batched = {f.name: getattr(self, f.name) for f in fields(self)}
         changes = {n: function(v) for n, v in batched.items() if isinstance(v, Tensor | TensorRecord)}
         return replace(self, **changes)
+
+    def __repr__(self) -> str:
+        """What the fields hold, but for the numbers."""
+        parts = ", ".join(f"{name}: {told}" for name, told in summary(self).items())
+        return f"{type(self).__name__}({parts})"
+
+    def _repr_html_(self) -> str:
+        """The same as a table, for notebooks."""
+        return html_table(type(self).__name__, summary(self))
 
     def __len__(self) -> int:
         """Size of the batch axis."""
@@ -132,3 +142,27 @@ def _rows(index: object) -> Tensor:
     if isinstance(index, SupportsIndex) and getattr(index, "ndim", 0) == 0:
         raise TypeError(f"index must keep the batch axis: write [{index}:{index} + 1] instead of [{index}]")
     raise TypeError(f"index must be a slice, a mask or a sequence of indices, found {index!r}")
+
+
+def summary(record: Any) -> dict[str, str]:  # noqa: ANN401
+    """What the fields of a dataclass hold, in a few words each; those that are none are left out."""
+    told = {f.name: getattr(record, f.name) for f in fields(record) if f.repr}
+    return {name: _in_words(value) for name, value in told.items() if value is not None}
+
+
+def html_table(title: str, rows: Mapping[str, str]) -> str:
+    """A small table of names and values."""
+    lines = "".join(
+        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows.items()
+    )
+    return f"<table><caption>{escape(title)}</caption>{lines}</table>"
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, Tensor):
+        few = value.numel() <= 4 and not value.is_meta
+        return (
+            str(value.tolist()) if few else f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+        )
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."

@@ -55,7 +55,7 @@ BAD_CONDITIONS = {
     "shape of goal": (lambda c: replace(c, goal=c.goal[:2]), r"goal must have the shape \(3, 2\)"),
     "shape of sdf": (lambda c: replace(c, sdf=c.sdf[:, 1:]), "sdf must have the shape of walls"),
     "nothing": (lambda c: c[:0], r"found \(0, 9, 11\)"),
-    "other type": (lambda c: {"walls": c.walls}, "condition must be a MazeCondition, found dict"),
+    "other type": (lambda c: {"walls": c.walls}, "condition must be a MazeCondition, or a maze, a start and a goal, found dict"),
     "other device": (lambda c: c.to("meta"), "condition must be on the pipeline's device cpu, found meta"),
 }
 
@@ -102,7 +102,7 @@ BAD_OPTIONS = [
     ),
     ({"anchors": Mixture([(0.5, Even(3)), (0.5, Even(4))])}, "same number of anchors in every row"),
     ({"anchors": Even(40)}, "count must be at most horizon = 32"),
-    ({"sampler": "euler"}, "sampler must be one of 'flow', 'heun', 'ddim', 'ddpm', found 'euler'"),
+    ({"sampler": "euler"}, "sampler must be a Sampler or one of 'flow', 'heun', 'ddim', 'ddpm', found 'euler'"),
     ({"steps": 0}, "steps must be an integer of at least 1, found 0"),
     ({"sampler": FlowSampler(4), "steps": 5}, r"steps must be left out where sampler has its own \(4\)"),
     ({"level": 0}, "level must be an integer of at least 1, found 0"),

@@ -10,7 +10,7 @@ from anchordiff.conditions import Condition
 from anchordiff.records import TensorRecord
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class TrajectoryBatch(TensorRecord, ABC):
     """Base of the records that data sets give.
 

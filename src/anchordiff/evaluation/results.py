@@ -142,6 +142,14 @@ class Evaluation:
             "methods": {result.name: result.summary(self.columns) for result in self.results},
         }
 
+    def __repr__(self) -> str:
+        """The table."""
+        return self.table()
+
+    def _repr_markdown_(self) -> str:
+        """The table, for notebooks."""
+        return self.table()
+
     def table(self) -> str:
         """The figures as a table in Markdown."""
         shown = [column for column in self.columns if column.heading is not None]

@@ -29,7 +29,7 @@ Look = Callable[[Floats], Floats]
 """From estimates (batch, tokens, dim) in the frame's units to local features (batch, tokens, `look_size`)."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Scene(TensorRecord, ABC):
     """What networks know of a batch of conditions.
 

@@ -7,10 +7,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from anchordiff.anchors import AnchorSet
-from anchordiff.records import TensorRecord
+from anchordiff.records import TensorRecord, html_table
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Trace(TensorRecord):
     """Stage 1 step by step.
 
@@ -27,7 +27,7 @@ class Trace(TensorRecord):
     times: tuple[float, ...]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Generation(TensorRecord):
     """Generated trajectories, condition-major: the samples of the first condition, then of the second, ….
 
@@ -48,7 +48,7 @@ class Generation(TensorRecord):
     trace: Trace | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Plan:
     """The best candidate of each condition.
 
@@ -65,6 +65,23 @@ class Plan:
     cost: Float[Tensor, " batch"]
     index: Int[Tensor, " batch"]
     generation: Generation
+
+    def __repr__(self) -> str:
+        """How many plans are valid, and what they cost."""
+        return f"Plan({', '.join(f'{name}: {told}' for name, told in self._told().items())})"
+
+    def _repr_html_(self) -> str:
+        """The same as a table, for notebooks."""
+        return html_table("Plan", self._told())
+
+    def _told(self) -> dict[str, str]:
+        least, most = float(self.cost.min()), float(self.cost.max())
+        return {
+            "valid": f"{int(self.valid.sum())} of {len(self)}",
+            "cost": f"{least:.4g}" if least == most else f"{least:.4g} to {most:.4g}",
+            "candidates": str(len(self.generation) // len(self)),
+            "trajectory": f"{tuple(self.trajectory.shape)}",
+        }
 
     def __len__(self) -> int:
         """Number of conditions."""

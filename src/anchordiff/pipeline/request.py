@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Integral
 from typing import Any, TypedDict, TypeVar, get_args, get_type_hints
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -100,15 +102,7 @@ def check_request(
             "move one of them with .to()"
         )
     check_integer("num_samples", num_samples)
-    if unknown := options.keys() - get_type_hints(GenerateOptions).keys():
-        raise TypeError(f"options must be those of GenerateOptions, found {', '.join(sorted(unknown))}")
-    generator, callback = options.get("generator"), options.get("callback")
-    if generator is not None and not isinstance(generator, torch.Generator):
-        raise ValueError(f"generator must be a torch.Generator, found {generator!r}")
-    if callback is not None and not callable(callback):
-        raise ValueError(f"callback must be a function, found {callback!r}")
-    if (batch_size := options.get("batch_size")) is not None:
-        check_integer("batch_size", batch_size)
+    _check_types(options)
     horizon = _given(options.get("horizon"), config.horizon)
     check_integer("horizon", horizon, least=2)
     for encoder in limits.encoders:
@@ -136,12 +130,33 @@ def check_request(
     )
 
 
+def _check_types(options: GenerateOptions) -> None:
+    """Refuse options of other names and types than these."""
+    for name in ("walk", "progress"):
+        if not isinstance(flag := options.get(name, False), bool | np.bool_):
+            raise ValueError(f"{name} must be True or False, found {flag!r}")
+    if unknown := options.keys() - get_type_hints(GenerateOptions).keys():
+        raise TypeError(f"options must be those of GenerateOptions, found {', '.join(sorted(unknown))}")
+    generator, callback = options.get("generator"), options.get("callback")
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator must be a torch.Generator, found {generator!r}")
+    if callback is not None and not callable(callback):
+        raise ValueError(f"callback must be a function, found {callback!r}")
+    if (batch_size := options.get("batch_size")) is not None:
+        check_integer("batch_size", batch_size)
+
+
 def _given(value: Value | None, default: Value) -> Value:
     return default if value is None else value
 
 
 def _sampler(options: GenerateOptions, config: PipelineConfig) -> Sampler:
     sampler, steps = options.get("sampler"), options.get("steps")
+    names = get_args(SamplerName)
+    if not (sampler is None or isinstance(sampler, Sampler) or sampler in names):
+        raise ValueError(
+            f"sampler must be a Sampler or one of {', '.join(map(repr, names))}, found {sampler!r}"
+        )
     if not isinstance(sampler, Sampler):
         return make_sampler(_given(sampler, config.sampler), _given(steps, config.steps), config.spacing)
     if steps is not None and steps != sampler.steps:
@@ -177,6 +192,10 @@ def _anchors(
             )
         return AnchorSet.from_mask(mask.to(device))
     name = "anchors" if options.get("anchors") is not None else "num_keypoints"
+    if not isinstance(anchors, Integral):
+        raise ValueError(
+            f"anchors must be a number of even anchors, a MaskSampler or an AnchorSet, found {anchors!r}"
+        )
     check_integer(name, anchors, least=2, most=horizon, most_is="horizon")
     even = _even(anchors, horizon)
     steps = condition.known_steps(horizon)

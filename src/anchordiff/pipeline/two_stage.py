@@ -1,9 +1,11 @@
 """Both stages as one planner."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack, get_type_hints
 
 import torch
 from torch import nn
@@ -12,6 +14,7 @@ from anchordiff import hub
 from anchordiff.checks import check_integer
 from anchordiff.conditions import Condition
 from anchordiff.judge import FunctionJudge, Judge, Score
+from anchordiff.nn.modes import evaluating
 from anchordiff.nn.scene import Encoder, Scene
 from anchordiff.pipeline.batches import split
 from anchordiff.pipeline.config import PipelineConfig
@@ -24,6 +27,20 @@ from anchordiff.stages.denoiser import InterpDenoiser
 from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.stages.restore import restore
 from anchordiff.states import StateSpace
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _spelled_out(method: Method) -> Method:
+    """Show the names of `GenerateOptions` in a method's signature, for notebooks and `help`."""
+    shown = signature(method)
+    own = [p for p in shown.parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
+    options = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=False if hint is bool else None, annotation=hint)
+        for name, hint in get_type_hints(GenerateOptions).items()
+    ]
+    setattr(method, "__signature__", shown.replace(parameters=[*own, *options]))  # noqa: B010
+    return method
 
 
 @hub.register
@@ -42,8 +59,11 @@ class TwoStagePipeline:
             one.
 
     Raises:
-        ValueError: if the stages have different states, sit on different devices, or are to share an encoder but have
-            different ones.
+        ValueError: if the stages are swapped, have different states, sit on different devices, or are to share an
+            encoder but have different ones.
+
+    Warns:
+        UserWarning: if the stages were trained for different horizons or numbers of anchors.
     """
 
     def __init__(
@@ -54,7 +74,7 @@ class TwoStagePipeline:
         *,
         judge: Judge | None = None,
     ) -> None:
-        _check_states(keypoints.config.states, denoiser.config.states)
+        _check_stages(keypoints, denoiser)
         if config is None:
             config = PipelineConfig(
                 horizon=denoiser.config.horizon,
@@ -100,18 +120,23 @@ class TwoStagePipeline:
         self.denoiser.to(torch.device(device))
         return self
 
+    @_spelled_out
     def generate(
-        self, condition: Condition, *, num_samples: int = 1, return_trace: bool = False,
+        self, condition: Condition | Any, *parts: Any, num_samples: int = 1, return_trace: bool = False,  # noqa: ANN401
         **options: Unpack[GenerateOptions],
     ) -> Generation:  # fmt: skip
         """Draw `num_samples` trajectories for each condition.
 
         All noise belongs to a sample and not to its place in a batch. So the same generator gives the same
-        samples (up to rounding) whatever `batch_size` is, and two conditions in one call get the samples of
-        two calls in a row (unless `anchors` is a mask sampler that draws, which draws for all rows at once).
+        samples whatever `batch_size` is, and two conditions in one call get the samples of
+        two calls in a row (unless `anchors` is a mask sampler that draws, which draws for all rows at once), up to
+        rounding. Rounding is not always small in its effect: where a network looks up the cell that holds its estimate,
+        one on the line between two cells may be looked up in the other, and that sample is another one.
 
         Args:
-            condition: what to generate for, on the pipeline's device.
+            condition: what to generate for, on the pipeline's device; or the first of the parts that the domain makes a
+                condition of, on any device.
+            *parts: the other ones, as a start and a goal after a maze (see the condition's `make`).
             num_samples: trajectories a condition.
             return_trace: keep each sampler step's keypoints and their interpolation.
             **options: what differs from the pipeline's config:
@@ -138,6 +163,7 @@ class TwoStagePipeline:
             ValueError: if the condition or an option is wrong, before any network runs.
             TypeError: if there is no such option.
         """
+        condition = self._condition(condition, parts)
         encoders: tuple[Encoder[Any, Any], ...] = (self.keypoints.encoder,)
         if not self.config.shared_encoder:
             encoders += (self.denoiser.encoder,)
@@ -145,10 +171,11 @@ class TwoStagePipeline:
         request = check_request(condition, num_samples, options, config=self.config, limits=limits)
         groups = list(split(len(condition), num_samples, options.get("batch_size")))
         noise = ElementNoise.draw(len(request.anchors), generator=options.get("generator"))
-        parts: list[Generation] = []
+        made: list[Generation] = []
         with ExitStack() as stack:
             for network in (self.keypoints, self.denoiser):
-                stack.enter_context(_evaluating(network))
+                if network.training:
+                    stack.enter_context(evaluating(network))
             bar = stack.enter_context(
                 progress_bar(
                     "generate",
@@ -165,15 +192,16 @@ class TwoStagePipeline:
                     recorder = Recorder(options.get("callback"), keep=return_trace)
                     own = ElementNoise(noise.seeds[rows])
                     given = part if request.guidance else scenes[0]
-                    parts.append(self._batch(given, scenes, request, rows, own, recorder))
+                    made.append(self._batch(given, scenes, request, rows, own, recorder))
                     bar.update()
         # Joined outside of inference mode, tensors can be changed and differentiated by the caller.
-        return Generation.collate(parts)
+        return Generation.collate(made)
 
+    @_spelled_out
     def plan(
         self,
-        condition: Condition,
-        *,
+        condition: Condition | Any,  # noqa: ANN401
+        *parts: Any,  # noqa: ANN401
         candidates: int = 16,
         judge: Judge | Score | None = None,
         **options: Unpack[GenerateOptions],
@@ -183,7 +211,8 @@ class TwoStagePipeline:
         Where no candidate of a condition is valid, the plan is the least bad one, and not `valid`.
 
         Args:
-            condition: what to plan for, on the pipeline's device.
+            condition: what to plan for, on the pipeline's device; or parts of it, as for `generate`.
+            *parts: as for `generate`.
             candidates: trajectories to choose from, a condition.
             judge: a `Judge`, or a function `score(trajectories, condition)` that gives whether each of a batch of
                 trajectories is valid, and its cost (see `FunctionJudge`); by default the pipeline's.
@@ -195,6 +224,7 @@ class TwoStagePipeline:
         """
         check_integer("candidates", candidates)
         chosen_by = self._judge(judge)
+        condition = self._condition(condition, parts)
         generation = self.generate(condition, num_samples=candidates, **options)
         choice = chosen_by.choose(condition, generation.trajectory)
         rows = torch.arange(len(condition), device=choice.index.device) * candidates + choice.index
@@ -244,6 +274,13 @@ class TwoStagePipeline:
             for name, network in self.components.items()
         )
         return f"TwoStagePipeline({self.config}, {sizes}, on {self.device})"
+
+    def _condition(self, given: object, parts: tuple[object, ...]) -> Condition:
+        """The condition, made of parts where it is given as such."""
+        if isinstance(given, Condition) and not parts:
+            return given
+        kind: type[Condition] = self.keypoints.encoder.condition_type
+        return kind.make(given, *parts).to(self.device)
 
     def _judge(self, judge: Judge | Score | None) -> Judge:
         if judge is not None:
@@ -298,19 +335,26 @@ class TwoStagePipeline:
         )
 
 
-@contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode for a while."""
-    if not network.training:
-        yield
-        return
-    modules = [module for module in network.modules() if module.training]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module in modules:
-            module.training = True
+def _check_stages(keypoints: KeypointDiffusion, denoiser: InterpDenoiser) -> None:
+    """Refuse what is no stage 1 and stage 2 of the same states; say where they were trained for other anchors.
+
+    By what a stage can do and not by class, so that networks of one's own are taken.
+    """
+    if not hasattr(keypoints, "sample"):
+        raise ValueError(
+            f"keypoints must be a stage 1, as KeypointDiffusion, found {type(keypoints).__name__}"
+        )
+    if not hasattr(denoiser.config, "num_levels"):
+        raise ValueError(f"denoiser must be a stage 2, as InterpDenoiser, found {type(denoiser).__name__}")
+    _check_states(keypoints.config.states, denoiser.config.states)
+    trained = [(stage.config.horizon, stage.config.num_keypoints) for stage in (keypoints, denoiser)]
+    if trained[0] != trained[1]:
+        warnings.warn(
+            "keypoints and denoiser were trained for different horizons and numbers of anchors, "
+            f"{trained[0][0]} with {trained[0][1]} and {trained[1][0]} with {trained[1][1]}: plans are poor where a "
+            "stage meets gaps between anchors that it was not trained for",
+            stacklevel=3,
+        )
 
 
 def _check_states(first: StateSpace, second: StateSpace) -> None:

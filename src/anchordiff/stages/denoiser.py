@@ -45,7 +45,8 @@ class InterpDenoiserConfig:
         num_levels: corruption levels S; level 0 keeps every step, level S the fewest.
         num_keypoints: anchors K at level S.
         growth: how the number of anchors grows from level S to level 0.
-        transformer: sizes of the transformer over all steps; `causal` for generation in chunks.
+        transformer: sizes of the transformer over all steps; with `causal` a step's estimate depends on x_s at that and
+            earlier steps alone, beside the condition, the level and where anchors are.
 
     Raises:
         ValueError: if a value is out of its range.
@@ -184,7 +185,7 @@ class InterpDenoiser(nn.Module):
         self, x_s: Tensor, level: Tensor, anchors: AnchorSet, scene: Scene, frame: Frame | None = None
     ) -> list[Tensor]:
         batch, horizon, _ = x_s.shape
-        states = self.config.states
+        states, causal = self.config.states, self.config.transformer.causal
         if (len(anchors), anchors.horizon) != (batch, horizon):
             raise ValueError(
                 f"anchors must be {batch} sets over {horizon} steps as x_s, "
@@ -200,7 +201,9 @@ class InterpDenoiser(nn.Module):
             frame = scene.frame(times, horizon=horizon)
         units = states.units(x_s)
         ways = states.wrap(torch.diff(x_s, dim=1)) / units
-        speed = functional.pad(ways, (0, 0, 0, 1), mode="replicate") * (horizon / states.pace)
+        # A step's way is the one from it; in a causal network the one to it, which does not look ahead.
+        pads: dict[str, Any] = {"pad": (0, 0, 1, 0)} if causal else {"pad": (0, 0, 0, 1), "mode": "replicate"}
+        speed = functional.pad(ways, **pads) * (horizon / states.pace)
         before, after = _distance_to_anchors(anchors)
         stamps = torch.stack(
             [times, 4 * before, 4 * after, before / (before + after).clamp(min=1e-6)], dim=-1
@@ -216,7 +219,13 @@ class InterpDenoiser(nn.Module):
         ]
         if self.config.encoder.mark_size:
             features.append(states.each_token(scene.marks(frame)))
-        mean_speed = speed[..., : states.positions].norm(dim=-1).mean(dim=1, keepdim=True)
+        # One number for all steps: a causal network takes it from what the condition says alone.
+        every = (
+            states.wrap(torch.diff(frame.origin, dim=1)) / units * (horizon / states.pace)
+            if causal
+            else speed
+        )
+        mean_speed = every[..., : states.positions].norm(dim=-1).mean(dim=1, keepdim=True)
         scalars = [
             (level / self.config.num_levels)[:, None],
             scene.scalars if copies == 1 else scene.scalars.repeat_interleave(copies, dim=0),

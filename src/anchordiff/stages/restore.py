@@ -28,7 +28,7 @@ ClampDims = Literal["position", "all"]
 
 
 @final
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Restored(TensorRecord):
     """A trajectory made from keypoints.
 

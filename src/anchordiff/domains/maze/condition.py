@@ -1,7 +1,7 @@
 """What a plan through a maze is for: walls, a start and a goal."""
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -9,11 +9,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from anchordiff.conditions import ArrayLike, Condition, as_tensor
+from anchordiff.domains.maze.maze import Maze
 from anchordiff.kernels.grid.distance import signed_distances
 
 
 @final
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MazeCondition(Condition):
     """Go from `start` to `goal` without touching a wall.
 
@@ -62,6 +63,38 @@ class MazeCondition(Condition):
         grid = grid.clone()  # distances would not follow what is written into it
         distances = torch.from_numpy(signed_distances(grid.cpu().numpy())).to(grid.device)
         return cls(walls=grid, sdf=distances, **ends)
+
+    @classmethod
+    def make(cls, *parts: Any) -> "MazeCondition":  # noqa: ANN401
+        """A condition from one maze with one or several starts and goals.
+
+        Args:
+            *parts: a `Maze`, or its walls (rows, cols) as booleans or as zeros and ones; a start, a goal: `(x, y)` in
+                cells, or (n, 2) for n conditions; numbers of any kind.
+
+        Raises:
+            ValueError: as `from_arrays`.
+
+        Example:
+            >>> from anchordiff.domains.maze import Maze
+            >>> len(MazeCondition.make(Maze.from_text("....."), (0.5, 0.5), [(2, 0.5), (4.5, 0.5)]))
+            2
+        """
+        if len(parts) != 3:
+            told = ", ".join(type(part).__name__ for part in parts)
+            raise ValueError(
+                f"condition must be a MazeCondition, or a maze, a start and a goal, found {told}"
+            )
+        walls = parts[0].walls if isinstance(parts[0], Maze) else np.asarray(parts[0])
+        if walls.ndim != 2 or walls.dtype.kind not in "biu" or not np.isin(walls, (0, 1)).all():
+            raise ValueError(
+                "maze must be a Maze, or walls (rows, cols) of booleans or of 0 and 1, "
+                f"found {walls.dtype} {walls.shape}"
+            )
+        ends = [np.atleast_2d(np.asarray(end, np.float64)) for end in parts[1:]]
+        count = max(map(len, ends))
+        ends = [np.repeat(end, count, axis=0) if len(end) == 1 else end for end in ends]
+        return cls.from_arrays(np.repeat(walls.astype(bool)[None], count, axis=0), *ends)
 
     def check(self) -> None:
         """Check a condition that was built from tensors directly, by the rules of `from_arrays`.

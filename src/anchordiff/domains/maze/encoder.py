@@ -5,7 +5,7 @@ iteration from both ends (`anchordiff.domains.maze.value_iteration`), and the ke
 to. Space is kept throughout: nothing is pooled.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, final
 
 import torch
@@ -97,7 +97,7 @@ class MazeEncoderConfig(EncoderConfig):
 
 
 @final
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MazeScene(Scene):
     """A maze with a start and a goal, as networks see it.
 
@@ -125,12 +125,14 @@ class MazeScene(Scene):
     states: StateSpace
 
     def frame(self, times: Float[Tensor, "samples steps"], *, horizon: int) -> Frame:
-        """Start and goal are known; see `Scene.frame`."""
+        """Start and goal are known, and where they are one place, all steps; see `Scene.frame`."""
         copies = self.copies_in(len(times), "times")
         start, goal = self.start, self.goal
         if copies > 1:
             start, goal = start.repeat_interleave(copies, dim=0), goal.repeat_interleave(copies, dim=0)
-        return Frame.bridge(start, goal, times, states=self.states, horizon=horizon)
+        frame = Frame.bridge(start, goal, times, states=self.states, horizon=horizon)
+        moves = (start != goal).any(dim=1)[:, None, None]
+        return replace(frame, spread=frame.spread * moves)
 
     def cell_index(self, positions: Float[Tensor, "batch points 2"]) -> Int[Tensor, "batch points"]:
         """Flat index of the cell that holds each position; positions outside take the nearest cell."""

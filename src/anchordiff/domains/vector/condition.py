@@ -14,7 +14,7 @@ PARTS: Final = ("start", "goal", "context", "tokens")
 
 
 @final
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class VectorCondition(Condition):
     """Everything that may be given of a trajectory of numbers; every part is optional.
 

@@ -120,7 +120,7 @@ class VectorEncoderConfig(EncoderConfig):
 
 
 @final
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class VectorScene(Scene):
     """A `VectorCondition` as networks see it.
 

@@ -15,7 +15,7 @@ from anchordiff.kernels.grid.geodesic import distance_fields
 
 
 @final
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ParticleBatch(TrajectoryBatch):
     """Expert trajectories through mazes.
 

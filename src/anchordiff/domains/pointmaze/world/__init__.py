@@ -1,6 +1,7 @@
 """The Maze2D benchmark's mazes, in MuJoCo: physics, environment, walls and controllers.
 
-Needs `pip install -c constraints.txt ".[pointmaze]"` for the environment; the mazes and the free-space physics need nothing more.
+Needs `pip install -c constraints.txt ".[pointmaze]"` for the environment; mazes and free-space physics need
+nothing more.
 
 Example:
     >>> from anchordiff.domains.pointmaze.world import POINT_MAZES

@@ -1,6 +1,7 @@
 """Recorded trajectories of any numbers as training samples: from arrays, files, Minari data sets, LeRobot's format.
 
-Minari needs `pip install -c constraints.txt ".[minari]"`, LeRobot's format `pip install -c constraints.txt ".[lerobot]"`.
+Minari needs `pip install -c constraints.txt ".[minari]"`, LeRobot's format
+`pip install -c constraints.txt ".[lerobot]"`.
 
 Example:
     >>> import numpy as np

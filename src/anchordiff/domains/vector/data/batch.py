@@ -8,7 +8,7 @@ from anchordiff.domains.vector.condition import VectorCondition
 
 
 @final
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class VectorBatch(TrajectoryBatch):
     """Recorded trajectories.
 
