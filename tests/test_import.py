@@ -11,13 +11,13 @@ import anchordiff
 HEAVY = {"matplotlib", "gymnasium", "minari", "huggingface_hub", "diffusers", "transformers", "tyro"}
 
 SCRIPT = """
-import json, sys, time
+import json, sys
 import torch
-before, start = set(sys.modules), time.perf_counter()
+before = set(sys.modules)
 import anchordiff
-seconds, light = time.perf_counter() - start, set(sys.modules)
+light = set(sys.modules)
 anchordiff.TwoStagePipeline, anchordiff.from_pretrained, anchordiff.Generation
-print(json.dumps({"seconds": seconds, "new": sorted(light - before), "used": sorted(sys.modules)}))
+print(json.dumps({"new": sorted(light - before), "used": sorted(sys.modules)}))
 """
 
 
@@ -35,12 +35,14 @@ def packages(modules):
 
 
 def test_the_import_is_light(seen):
-    assert seen["seconds"] < 0.4
     assert not packages(seen["new"]) & HEAVY
+    own = [name for name in seen["new"] if name.split(".")[0] == "anchordiff"]
+    assert own == ["anchordiff", "anchordiff.version"]
 
 
 def test_using_the_pipeline_imports_nothing_heavy(seen):
     assert not packages(seen["used"]) & HEAVY
+    assert "torch._dynamo" not in seen["used"]
 
 
 @pytest.mark.parametrize("name", anchordiff.__all__)

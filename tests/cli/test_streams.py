@@ -110,6 +110,8 @@ def test_a_signal_saves_the_run_which_goes_on_by_its_folder_alone(number, tmp_pa
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # Where the tests run in the background, Ctrl-C is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     log = out / "training" / "log.jsonl"

@@ -22,6 +22,15 @@ from package.inner import inner
 def outer(x):
     return inner(x)
 """
+FULL_DISK = """
+import errno
+from numba.core import caching
+
+def full(*arguments):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+caching.IndexDataCacheFile._save_index = full
+"""
 SHOW = "from package.outer import outer; print(outer(0), sum(outer.stats.cache_hits.values()))"
 
 
@@ -72,3 +81,31 @@ def test_a_stamp_tells_names_and_contents_of_sources(tmp_path):
     ]
     assert len(set(stamps)) == 4
     assert stamp(b_py="y", a_py="x", a_txt="z") == stamps[0]
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x80\x04broken", b"\x80\x04N."])
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+def test_damaged_code_on_disk_is_made_anew(package, ending, damage):
+    assert run(package) == (1, 0)
+    files = list((package.parent / "cache").rglob(f"*.{ending}"))
+    assert files
+    for file in files:
+        file.write_bytes(damage)
+    assert run(package) == (1, 0)
+    assert run(package) == (1, 1)
+
+
+def test_where_no_code_can_be_kept_kernels_work_and_say_so(package):
+    assert run(package) == (1, 0)
+    (package / "inner.py").write_text(INNER.format(added=2), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK + SHOW],
+        cwd=package.parent,
+        env=os.environ | {"NUMBA_CACHE_DIR": str(package.parent / "cache")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["2", "0"]
+    assert "the compiled kernels cannot be kept in" in done.stderr
+    assert "No space left on device" in done.stderr

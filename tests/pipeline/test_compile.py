@@ -25,7 +25,7 @@ condition = ad.domains.maze.ParticleMazeDataset(held_out).batch(range(2)).condit
 
 
 def plans():
-    samplers = [FlowSampler(2, method="heun"), DDPMSampler(2)]
+    samplers = [FlowSampler(2, method="heun"), DDPMSampler(2), FlowSampler(2), FlowSampler(3)]
     return [
         pipe.generate(condition, sampler=sampler, generator=torch.Generator().manual_seed(3)).trajectory
         for sampler in samplers

@@ -67,7 +67,7 @@ class DataPointmaze:
 
     maze: MazeName = "medium"
     steps: int = 1_000_000
-    flavour: Flavour = "dfs"
+    flavour: Flavour = "qiter"
     out: Path | None = None
     dataset_id: str | None = None
     noise: float = 0.5

@@ -202,13 +202,16 @@ def _moves(steps: int, spacing: Spacing, schedule: Schedule) -> list[Step]:
     ]
 
 
-# Numbers, for which torch.compile would have to leave its graph.
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _coefficients(
     steps: int, spacing: Spacing, schedule: Schedule
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     alphas, sigmas = schedule(time_grid(steps, spacing))
     return tuple(alphas.tolist()), tuple(sigmas.tolist())
+
+
+# Numbers, for which torch.compile would have to leave its graph. `torch.compiler.assume_constant_result` sets
+# this mark too, and imports the whole compiler for it, seconds before anyone has asked to compile.
+setattr(_coefficients, "_dynamo_marked_constant", True)  # noqa: B010
 
 
 def _no_noise(step: int, like: Tensor) -> Tensor:

@@ -57,9 +57,12 @@ def planner():
         ),
         (lambda: held_out_episodes(2.5, share=0.1, block=1, seed=0), "count must be an integer"),
         (lambda: ShortestBetween(count=1.5), "count must be an integer of at least 1, found 1.5"),
-        (lambda: PointMazeConfig(grid=(9,)), r"grid must be \(rows, cols\), found \(9,\)"),
+        (
+            lambda: PointMazeConfig(grid=(9,)),
+            r"grid must be a tuple \(an integer, an integer\) or None, found \(9,\)",
+        ),
         (lambda: PointMazeConfig(grid=(9, 0)), "grid must be an integer of at least 1, found 0"),
-        (lambda: PointMazeConfig(dim=2.0), "dim must be an integer of at least 2, found 2.0"),
+        (lambda: PointMazeConfig(dim=2.0), "dim must be one of 2, 4, found 2.0"),
     ],
 )
 def test_what_is_no_number_is_refused(call, message):

@@ -90,7 +90,9 @@ def test_candidates_and_clearance_reach_the_pipeline_in_cells(pipeline, monkeypa
 def test_the_plan_in_cells_is_the_path_in_metres(pipeline, monkeypatch):
     steps, plan = [], pipeline.plan
     monkeypatch.setattr(
-        pipeline, "plan", lambda *words, **options: steps.append(options["steps"]) or plan(*words, **options)
+        pipeline,
+        "plan",
+        lambda *words, **options: steps.append(options.get("steps")) or plan(*words, **options),
     )
     maze = POINT_MAZES["medium"]
     planner = PointMazePlanner(pipeline=pipeline, maze=maze, horizon=64, candidates=3)

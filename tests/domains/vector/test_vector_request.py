@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from anchordiff.domains.domain import PlanSettings
+from anchordiff.domains.domain import PlanOptions, PlanSettings
 from anchordiff.domains.vector import VectorEncoderConfig, metrics
 from anchordiff.domains.vector.request import VectorRequest, read_condition
 from anchordiff.errors import CorruptFileError
@@ -76,12 +76,12 @@ def write(path: Path, **given: np.ndarray) -> Path:
 def test_a_plan_is_the_shortest_sample_within_the_limits(pipe, tmp_path):
     path = write(tmp_path / "task.npz", **arrays())
     free = VectorRequest(condition=path).open(pipe, SETTINGS)
-    samples = free.plan(steps=None).generation.trajectory
+    samples = free.plan(PlanOptions()).generation.trajectory
     # A limit that some samples keep and some do not.
     tops = samples[..., 0].amax(dim=1)
     high = float(tops.sort().values[len(tops) // 2])
     job = VectorRequest(condition=path, high=(high, 99.0), low=(-99.0,)).open(pipe, SETTINGS)
-    plan = job.plan(steps=None)
+    plan = job.plan(PlanOptions())
     assert torch.equal(plan.generation.trajectory, samples)
     kept = tops <= high
     assert 0 < int(kept.sum()) < 6
@@ -106,7 +106,7 @@ def test_a_plan_is_the_shortest_sample_within_the_limits(pipe, tmp_path):
 def test_where_no_sample_keeps_the_limits_the_shortest_is_not_valid(pipe, tmp_path):
     path = write(tmp_path / "task.npz", start=np.array([0.5, 1.0]))
     job = VectorRequest(condition=path, low=(5.0,), high=(6.0,)).open(pipe, SETTINGS)
-    plan = job.plan(steps=1)
+    plan = job.plan(PlanOptions(steps=1))
     assert plan.valid.tolist() == [False]
     lengths = metrics.path_length(STATES, plan.generation.trajectory)
     assert plan.index.tolist() == [int(lengths.argmin())]
@@ -115,12 +115,12 @@ def test_where_no_sample_keeps_the_limits_the_shortest_is_not_valid(pipe, tmp_pa
 
 def test_without_a_file_nothing_is_given(pipe):
     job = VectorRequest().open(pipe, PlanSettings(horizon=12, num_samples=1, seed=0))
-    plan = job.plan(steps=1)
+    plan = job.plan(PlanOptions(steps=1))
     assert plan.trajectory.shape == (1, 12, 2)
     told = job.measure(plan)
     assert (told["condition"], told["diversity"]) == ("samples", None)
     assert "diversity" not in job.rows(told)
-    again = job.plan(steps=1)
+    again = job.plan(PlanOptions(steps=1))
     assert torch.equal(again.trajectory, plan.trajectory)
 
 
@@ -162,4 +162,4 @@ def test_a_condition_that_does_not_fit_the_weights_is_refused_by_the_plan(pipe, 
     ):
         job = VectorRequest(condition=write(tmp_path / f"{name}.npz", **{name: value})).open(pipe, SETTINGS)
         with pytest.raises(ValueError, match=message):
-            job.plan(steps=1)
+            job.plan(PlanOptions(steps=1))

@@ -15,7 +15,7 @@ from anchordiff.domains.pointmaze.world import POINT_MAZES
 from anchordiff.errors import CorruptFileError
 from anchordiff.files import claimed
 
-IDS = ("anchordiff/pointmaze/umaze-dfs-v0", "anchordiff/pointmaze/umaze-qiter-v0")
+IDS = ("anchordiff/pointmaze/umaze-qiter-v0", "anchordiff/pointmaze/umaze-qiter-v0")
 SHORT = GenerationConfig(maze="umaze", steps=130, seed=1)
 
 
@@ -200,7 +200,7 @@ def test_one_process_at_a_time(tmp_path):
     hidden.mkdir(parents=True)
     with (
         claimed(hidden / "lock"),
-        pytest.raises(ValueError, match="found another process making anchordiff/pointmaze/umaze-dfs-v0"),
+        pytest.raises(ValueError, match="found another process making anchordiff/pointmaze/umaze-qiter-v0"),
     ):
         generate(SHORT, tmp_path, progress=False)
 

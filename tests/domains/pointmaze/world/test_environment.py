@@ -154,5 +154,5 @@ def test_temporary_model_is_removed():
 
 def test_missing_package_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "gymnasium_robotics", None)
-    with pytest.raises(MissingExtraError, match=r'pip install "anchordiff\[pointmaze\]"'):
+    with pytest.raises(MissingExtraError, match=r'pip install -c constraints\.txt "\.\[pointmaze\]"'):
         PointMazeEnv(POINT_MAZES["umaze"])

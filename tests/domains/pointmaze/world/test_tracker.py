@@ -129,7 +129,7 @@ def test_wrong_arguments_are_refused():
 
 def test_missing_library_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "toppra", None)
-    with pytest.raises(MissingExtraError, match=r'pip install "anchordiff\[pointmaze\]"'):
+    with pytest.raises(MissingExtraError, match=r'pip install -c constraints\.txt "\.\[pointmaze\]"'):
         PathTracker(np.array([[0.0, 0.0], [1.0, 0.0]]), np.zeros(4))
 
 

@@ -92,10 +92,22 @@ def read_shard(path: Path) -> Shard:
         raise CorruptFileError(f"{path} is not a shard of this version ({_FORMAT})")
     if digest != content_digest(header, arrays):
         raise CorruptFileError(f"{path} is corrupt: its content does not match its SHA-256")
-    place = Place(**json.loads(header["place"]))
+    try:
+        place = Place(**json.loads(header["place"]))
+        settings = json.loads(header["config"])
+        count = len(place.indices)
+        positions = (count, settings["horizon"], 2)
+        shapes = {"walls": (count,), "start": (count, 2), "goal": (count, 2), "positions": positions}
+        if arrays.keys() != shapes.keys():
+            raise ValueError(f"it holds {', '.join(sorted(arrays))} instead of {', '.join(sorted(shapes))}")
+        for name, shape in shapes.items():
+            if arrays[name].shape[: len(shape)] != shape:
+                raise ValueError(f"{name} must have the shape {shape}, found {arrays[name].shape}")
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise CorruptFileError(f"{path} is corrupt: {error}") from error
     if place.name != path.name:
         raise CorruptFileError(f"{path} is misplaced: it was written as {place.name}")
-    config = config_from_json(ParticleMazeConfig, json.loads(header["config"]), where=f"{path}: config")
+    config = config_from_json(ParticleMazeConfig, settings, where=f"{path}: config")
     return Shard(config=config, place=place, arrays=arrays)
 
 

@@ -41,7 +41,7 @@ class GenerationConfig:
 
     maze: MazeName = "medium"
     steps: int = 1_000_000
-    flavour: Flavour = "dfs"
+    flavour: Flavour = "qiter"
     noise: float = 0.5
     seed: int = 0
 
