@@ -1,6 +1,5 @@
 """Both stages as one planner."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from inspect import Parameter, signature
@@ -18,6 +17,7 @@ from anchordiff.nn.modes import evaluating
 from anchordiff.nn.scene import Encoder, Scene
 from anchordiff.pipeline.batches import split
 from anchordiff.pipeline.config import PipelineConfig
+from anchordiff.pipeline.fit import check_stages
 from anchordiff.pipeline.recorder import Recorder
 from anchordiff.pipeline.records import Generation, Plan
 from anchordiff.pipeline.request import GenerateOptions, Limits, Request, check_request
@@ -26,7 +26,6 @@ from anchordiff.samplers import ElementNoise
 from anchordiff.stages.denoiser import InterpDenoiser
 from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.stages.restore import restore
-from anchordiff.states import StateSpace
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -74,7 +73,7 @@ class TwoStagePipeline:
         *,
         judge: Judge | None = None,
     ) -> None:
-        _check_stages(keypoints, denoiser)
+        check_stages(keypoints, denoiser)
         if config is None:
             config = PipelineConfig(
                 horizon=denoiser.config.horizon,
@@ -333,37 +332,6 @@ class TwoStagePipeline:
             anchors=anchors,
             trace=recorder.trace(anchors, self.keypoints.config.states),
         )
-
-
-def _check_stages(keypoints: KeypointDiffusion, denoiser: InterpDenoiser) -> None:
-    """Refuse what is no stage 1 and stage 2 of the same states; say where they were trained for other anchors.
-
-    By what a stage can do and not by class, so that networks of one's own are taken.
-    """
-    if not hasattr(keypoints, "sample"):
-        raise ValueError(
-            f"keypoints must be a stage 1, as KeypointDiffusion, found {type(keypoints).__name__}"
-        )
-    if not hasattr(denoiser.config, "num_levels"):
-        raise ValueError(f"denoiser must be a stage 2, as InterpDenoiser, found {type(denoiser).__name__}")
-    _check_states(keypoints.config.states, denoiser.config.states)
-    trained = [(stage.config.horizon, stage.config.num_keypoints) for stage in (keypoints, denoiser)]
-    if trained[0] != trained[1]:
-        warnings.warn(
-            "keypoints and denoiser were trained for different horizons and numbers of anchors, "
-            f"{trained[0][0]} with {trained[0][1]} and {trained[1][0]} with {trained[1][1]}: plans are poor where a "
-            "stage meets gaps between anchors that it was not trained for",
-            stacklevel=3,
-        )
-
-
-def _check_states(first: StateSpace, second: StateSpace) -> None:
-    for name in ("positions", "velocities", "angles"):
-        if getattr(first, name) != getattr(second, name):
-            raise ValueError(
-                f"keypoints and denoiser must have the same states, found {name} {getattr(first, name)} "
-                f"and {getattr(second, name)}"
-            )
 
 
 def _device(network: nn.Module) -> torch.device:

@@ -15,7 +15,7 @@ from anchordiff.domains.pointmaze.world import POINT_MAZES
 from anchordiff.errors import CorruptFileError
 from anchordiff.files import claimed
 
-IDS = ("anchordiff/pointmaze/umaze-qiter-v0", "anchordiff/pointmaze/umaze-qiter-v0")
+IDS = ("anchordiff/pointmaze/umaze-dfs-v0", "anchordiff/pointmaze/umaze-qiter-v0")
 SHORT = GenerationConfig(maze="umaze", steps=130, seed=1)
 
 
