@@ -171,4 +171,4 @@ class AnchorSet(TensorRecord):
 
 def step_times(batch: int, horizon: int, *, device: torch.device) -> Float[Tensor, "batch horizon"]:
     """The place of every step in [0, 1]: step / (horizon - 1)."""
-    return torch.linspace(0.0, 1.0, horizon, device=device).expand(batch, horizon)
+    return torch.linspace(0.0, 1.0, horizon, dtype=torch.float32, device=device).expand(batch, horizon)

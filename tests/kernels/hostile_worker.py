@@ -39,10 +39,10 @@ def arrays(draw: st.DrawFn, ndim: int) -> object:
     shape = tuple(draw(st.sampled_from([0, 1, 2, 2, 3, 5, 8])) for _ in range(axes))
     dtype = np.dtype(draw(DTYPES))
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
-    values = random.uniform(-2, draw(st.sampled_from([1.0, 3.0, 9.0])), shape)
+    values = np.asarray(random.uniform(-2, draw(st.sampled_from([1.0, 3.0, 9.0])), shape))
     if draw(st.booleans()):
-        values = np.abs(values)
-    array = values.astype(dtype) if dtype.kind != "?" else values > 0
+        values = np.asarray(np.abs(values))
+    array = np.asarray(values.astype(dtype) if dtype.kind != "?" else values > 0)
     if array.size and dtype.kind == "f" and draw(st.booleans()):
         with np.errstate(over="ignore"):
             array.reshape(-1)[random.integers(array.size)] = draw(

@@ -213,7 +213,7 @@ def interpolate_linear(
         out = np.empty((batch, horizon, dim), keypoints.dtype)
         if _fill(keypoints, anchors, out) == _DONE:
             return out
-    except (AttributeError, MemoryError, OverflowError, TypeError, ValueError, TypingError):
+    except (AttributeError, MemoryError, OverflowError, RuntimeError, TypeError, ValueError, TypingError):
         pass
     return _interpolate_checked(keypoints, anchors, horizon)
 

@@ -46,6 +46,6 @@ class Mixture(MaskSampler):
         """Choose a sampler for each row and draw from it; every sampler must be able to draw every row."""
         masks = [part.sample(batch, horizon, taken=taken, generator=generator) for _, part in self.parts]
         device = masks[0].device if generator is None else generator.device
-        weights = torch.tensor([weight for weight, _ in self.parts], device=device)
+        weights = torch.tensor([weight for weight, _ in self.parts], dtype=torch.float32, device=device)
         choice = torch.multinomial(weights, batch, replacement=True, generator=generator).to(masks[0].device)
         return torch.stack(masks)[choice, torch.arange(batch, device=choice.device)]

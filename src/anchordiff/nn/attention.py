@@ -28,7 +28,7 @@ class Rotation:
     @classmethod
     def of(cls, times: Float[Tensor, "batch tokens"], *, head_dim: int) -> "Rotation":
         """Angles of tokens at the given times."""
-        exponents = torch.linspace(0.0, 1.0, head_dim // 2, device=times.device)
+        exponents = torch.linspace(0.0, 1.0, head_dim // 2, dtype=torch.float32, device=times.device)
         angles = times.float()[:, None, :, None] * (math.pi * 128.0**exponents)
         sin = angles.sin()
         return cls(cos=angles.cos().repeat(1, 1, 1, 2), sin=torch.cat([-sin, sin], dim=-1))

@@ -94,6 +94,7 @@ class InterpDenoiser(nn.Module):
             config.transformer, config.encoder, token_size=token_size + config.encoder.mark_size, dim=dim
         )
         self.context = ContextEmbedding(3 + config.encoder.scalar_size, config.transformer.width)
+        self.float()  # whatever torch's default is
 
     def encode(self, condition: Condition | Scene) -> Scene:
         """Compute what depends on the condition alone, once a plan; a scene is returned as it is."""
@@ -227,7 +228,7 @@ class InterpDenoiser(nn.Module):
         )
         mean_speed = every[..., : states.positions].norm(dim=-1).mean(dim=1, keepdim=True)
         scalars = [
-            (level / self.config.num_levels)[:, None],
+            (level.float() / self.config.num_levels)[:, None],
             scene.scalars if copies == 1 else scene.scalars.repeat_interleave(copies, dim=0),
             mean_speed,
             mean_speed.new_full((batch, 1), states.pace / horizon),

@@ -104,6 +104,7 @@ class KeypointDiffusion(nn.Module):
             config.transformer, config.encoder, token_size=token_size + config.encoder.mark_size, dim=dim
         )
         self.context = ContextEmbedding(2 + config.encoder.scalar_size, config.transformer.width)
+        self.float()  # whatever torch's default is
 
     def encode(self, condition: Condition | Scene) -> Scene:
         """Compute what depends on the condition alone, once a plan; a scene is returned as it is."""
@@ -179,8 +180,8 @@ class KeypointDiffusion(nn.Module):
         task = self._prepare(scene, anchors.repeat(repeats))
         u = task.frame.normalise(keypoints)
         batch = len(u)
-        offsets = torch.rand((), generator=generator, device=u.device)
-        t = (torch.arange(batch, device=u.device) / batch + offsets) % 1.0
+        offsets = torch.rand((), generator=generator, dtype=torch.float32, device=u.device)
+        t = (torch.arange(batch, dtype=torch.float32, device=u.device) / batch + offsets) % 1.0
         t = t[torch.randperm(batch, generator=generator, device=u.device)]
         alpha, sigma = self.schedule(t)
         noise = torch.randn(u.shape, generator=generator, device=u.device, dtype=u.dtype)

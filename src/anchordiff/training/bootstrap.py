@@ -138,7 +138,7 @@ class ScheduledSampling:
         states, generator, device = self.stage.config.states, draw.generator, truth.device
         if states.dim != truth.shape[2]:
             raise ValueError(f"stage must have the trajectories' dim {truth.shape[2]}, found {states.dim}")
-        wanted = torch.rand(len(truth), generator=generator, device=device)
+        wanted = torch.rand(len(truth), generator=generator, dtype=torch.float32, device=device)
         wanted = wanted < self.bootstrap.probability(draw.step)
         seeds = torch.randint(_SEED_RANGE, (len(truth),), generator=generator, device=device)
         rows = wanted.nonzero()[:, 0]

@@ -31,4 +31,6 @@ class Draw:
 
     def uniform(self) -> float:
         """A number in [0, 1)."""
-        return float(torch.rand((), generator=self.generator, device=self.generator.device))
+        return float(
+            torch.rand((), generator=self.generator, dtype=torch.float32, device=self.generator.device)
+        )

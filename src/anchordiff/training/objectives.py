@@ -184,8 +184,10 @@ class DenoiserObjective:
         truth = anchors.gather(x_0)
         scene = model.encode(batch.condition)
         device = truth.device
-        scatter = self.keypoint_noise * torch.rand(size, 1, 1, generator=generator, device=device)
-        noise = scatter * torch.randn(truth.shape, generator=generator, device=device)
+        scatter = self.keypoint_noise * torch.rand(
+            size, 1, 1, generator=generator, dtype=torch.float32, device=device
+        )
+        noise = scatter * torch.randn(truth.shape, generator=generator, dtype=torch.float32, device=device)
         frame = scene.frame(anchors.times, horizon=horizon)
         # What is known is not disturbed, and stays the data's own.
         keypoints = torch.where(frame.is_known, truth, states.wrap(truth + noise * states.units(noise)))

@@ -265,7 +265,7 @@ class MazeEncoder(Encoder[MazeCondition, MazeScene]):
 def _axis_features(
     condition: MazeCondition, *, axis: int, count: int, reach: float
 ) -> Float[Tensor, "batch count features"]:
-    centres = torch.arange(count, device=condition.start.device) + 0.5
+    centres = torch.arange(count, dtype=torch.float32, device=condition.start.device) + 0.5
     ends = torch.stack([condition.start[:, axis], condition.goal[:, axis]], dim=-1)
     relative = (centres[None, :, None] - ends[:, None, :]) / reach
     return fourier_features(relative, octaves=_POSITION_OCTAVES)

@@ -61,7 +61,9 @@ class ValueIteration(nn.Module):
         logits = self.linear(padded) + self.mix(functional.relu(self.window(padded)))
         # The factor lets costs that differ hundredfold grow from small weights within a few hundred updates.
         costs = (8 * logits.float()).clamp(-3.0, math.log(FAR)).exp()
-        distance = torch.full((batch, sources.shape[1], rows * cols), FAR, device=padded.device)
+        distance = torch.full(
+            (batch, sources.shape[1], rows * cols), FAR, dtype=torch.float32, device=padded.device
+        )
         distance = distance.scatter(2, sources[..., None], 0.0).view(batch, -1, rows, cols)
         distance = fixed_point(distance, costs.detach())
         if torch.is_grad_enabled():

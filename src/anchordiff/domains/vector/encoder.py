@@ -289,7 +289,7 @@ class VectorEncoder(Encoder[VectorCondition, VectorScene]):
     ) -> tuple[Float[Tensor, "batch dim"], Bool[Tensor, "batch dim"]]:
         """An end as a whole state, and which of its numbers are given."""
         batch, dim, device = len(condition), self.states.dim, condition.device
-        values = torch.zeros(batch, dim, device=device)
+        values = torch.zeros(batch, dim, dtype=torch.float32, device=device)
         given = torch.zeros(batch, dim, dtype=torch.bool, device=device)
         end, has = getattr(condition, part), condition.has(part)
         if end is not None and has is not None:
@@ -314,7 +314,11 @@ class VectorEncoder(Encoder[VectorCondition, VectorScene]):
             return []
         context, has = condition.context, condition.has("context")
         if context is None or has is None:
-            return [torch.zeros(len(condition), self.sizes.context_channels, device=condition.device)]
+            return [
+                torch.zeros(
+                    len(condition), self.sizes.context_channels, dtype=torch.float32, device=condition.device
+                )
+            ]
         context = _normalised(context, self.sizes.context_centre, self.sizes.context_scale)
         read = self.read_context(torch.where(has[:, None], context, 0.0))
         rows.append(read[:, None])

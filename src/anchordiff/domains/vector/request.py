@@ -188,4 +188,4 @@ class VectorJob(PlanJob):
 def _limit(name: str, values: tuple[float, ...], states: StateSpace, *, free: float) -> Tensor:
     if len(values) not in (0, 1, states.positions):
         raise ValueError(f"--{name} must be one number or {states.positions}, found {len(values)}")
-    return torch.tensor(values or (free,)).expand(states.positions).clone()
+    return torch.tensor(values or (free,), dtype=torch.float32).expand(states.positions).clone()
