@@ -19,6 +19,6 @@ def keypoints(tiny_keypoints, roughen):
 
 @pytest.fixture
 def pipe(keypoints, tiny_denoiser):
-    denoiser = tiny_denoiser(horizon=64, states=STATES, transformer=BODY)
+    denoiser = tiny_denoiser(horizon=64, num_keypoints=5, states=STATES, transformer=BODY)
     config = PipelineConfig(horizon=48, num_keypoints=5, sampler="heun", clamp="all_anchors")
     return TwoStagePipeline(keypoints, denoiser, config)

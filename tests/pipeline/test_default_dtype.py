@@ -41,4 +41,4 @@ def test_training_makes_float32(double, tmp_path):
     pipe = ad.train_pipeline(data, tmp_path, num_keypoints=4, run=PipelineRun(options=options))
     for network in pipe.components.values():
         assert {value.dtype for value in network.state_dict().values()} == {torch.float32}
-    assert pipe.generate(ad.VectorCondition(start=np.zeros((1, 3)))).trajectory.dtype == torch.float32
+    assert pipe.generate(ad.VectorCondition(start=torch.zeros(1, 3))).trajectory.dtype == torch.float32

@@ -16,6 +16,7 @@ from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.states import StateSpace
 from anchordiff.training import RunOptions, TrainConfig, read_log
 from anchordiff.training.bootstrap import Bootstrap
+from anchordiff.training.checkpoint import read_checkpoint
 from anchordiff.training.load import has_run, load_stage
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective
 from anchordiff.training.process import pick_device
@@ -210,3 +211,13 @@ def test_a_record_that_holds_no_model_is_corrupt(first, tmp_path):
         path.write_text(json.dumps(content))
         with pytest.raises(CorruptFileError, match=said):
             load_stage(tmp_path, KeypointDiffusion)
+
+
+def test_a_stage_whose_training_goes_on_is_its_averaged_weights(first, tmp_path):
+    run = replace(PART, train=replace(RUN.train, learning_rate=1e-2, ema_decay=0.9, warmup_steps=0))
+    assert not fit_keypoints(first, DATA, tmp_path, options=run).finished
+    content = read_checkpoint(tmp_path / "training" / "checkpoints" / "last.pt")
+    loaded = load_stage(tmp_path, KeypointDiffusion).state_dict()
+    average = content["ema"]["average"]
+    assert same(average, loaded)
+    assert not same(average, content["model"])

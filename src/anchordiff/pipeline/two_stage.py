@@ -129,13 +129,13 @@ class TwoStagePipeline:
         All noise belongs to a sample and not to its place in a batch. So the same generator gives the same
         samples whatever `batch_size` is, and two conditions in one call get the samples of
         two calls in a row (unless `anchors` is a mask sampler that draws, which draws for all rows at once), up to
-        rounding. Rounding is not always small in its effect: where a network looks up the cell that holds its estimate,
-        one on the line between two cells may be looked up in the other, and that sample is another one.
+        rounding. Rounding is not always small in its effect: where a network looks something up at the place of its
+        estimate, an estimate on a border may be taken for one beyond it, and that sample is another one.
 
         Args:
             condition: what to generate for, on the pipeline's device; or the first of the parts that the domain makes a
                 condition of, on any device.
-            *parts: the other ones, as a start and a goal after a maze (see the condition's `make`).
+            *parts: the other ones (see the `make` of the condition's class).
             num_samples: trajectories a condition.
             return_trace: keep each sampler step's keypoints and their interpolation.
             **options: what differs from the pipeline's config:

@@ -126,3 +126,16 @@ def test_diversity_is_the_mean_over_pairs():
     assert diversity(candidates[:, :1].repeat(1, 3, 1, 1)).tolist() == [0.0, 0.0]
     with pytest.raises(ValueError, match="at least 2"):
         diversity(candidates[:, :1])
+
+
+def test_the_way_from_the_start_to_the_first_point_counts():
+    walls = torch.ones(5, 5, dtype=torch.bool)
+    walls[1:4, 1:4] = False
+    walls[2, 2] = True
+    first, last = (2.03, 1.97), (3.5, 1.5)
+    points = torch.tensor([[first, (3.5, 1.6), last]])
+    # From the start the line to the first point runs through the corner (2, 2) of the wall.
+    for start, free in (((1.97, 2.03), False), (first, True)):
+        ends = torch.tensor([start]), torch.tensor([last])
+        asked = MazeCondition.from_arrays(walls[None], *ends)
+        assert is_success(asked, points).tolist() == [free]
