@@ -166,7 +166,11 @@ def test_weights_that_an_upgrade_cannot_read_are_named(pipe, tmp_path):
 def test_a_shared_encoder_is_shared_again(pipe, tiny_denoiser, tmp_path):
     config = pipe.keypoints.config
     denoiser = tiny_denoiser(
-        horizon=64, states=config.states, encoder=config.encoder, transformer=config.transformer
+        horizon=64,
+        num_keypoints=5,
+        states=config.states,
+        encoder=config.encoder,
+        transformer=config.transformer,
     )
     denoiser.encoder.load_state_dict(pipe.keypoints.encoder.state_dict())
     alike = TwoStagePipeline(pipe.keypoints, denoiser)
