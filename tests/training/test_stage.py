@@ -9,7 +9,8 @@ from safetensors.torch import load_file
 
 from anchordiff.configs import config_to_json
 from anchordiff.domains.maze import Distances, ParticleMazeConfig, WallHinge
-from anchordiff.errors import CorruptFileError
+from anchordiff.errors import CorruptFileError, FolderInUseError, TrainingError
+from anchordiff.files import locked
 from anchordiff.masks import Even
 from anchordiff.stages.denoiser import InterpDenoiser
 from anchordiff.stages.keypoints import KeypointDiffusion
@@ -221,3 +222,16 @@ def test_a_stage_whose_training_goes_on_is_its_averaged_weights(first, tmp_path)
     average = content["ema"]["average"]
     assert same(average, loaded)
     assert not same(average, content["model"])
+
+
+def test_a_rate_that_spoils_the_weights_ends_the_run(tiny_encoder, tiny_keypoints, tmp_path):
+    encoder = tiny_encoder(value_iteration=True)
+    config = tiny_keypoints(encoder=encoder).config
+    train = TrainConfig(steps=50, batch_size=4, learning_rate=1e38, warmup_steps=0, clip_norm=None)
+    with pytest.raises(TrainingError, match=r"step \d+ cannot be taken: .*; the last good checkpoint is"):
+        fit_keypoints(config, DATA, tmp_path, options=replace(RUN, train=train, validate=0))
+
+
+def test_two_runs_do_not_train_in_one_folder(first, tmp_path):
+    with locked(tmp_path / "training"), pytest.raises(FolderInUseError, match="another process is writing"):
+        fit_keypoints(first, DATA, tmp_path, options=RUN)
