@@ -99,7 +99,9 @@ def layer_norm(x: Floats, scale: Floats, shift: Floats, out: Floats) -> None:
 
 @kernel(fastmath=True)
 def exponential(x: Floats, exponents: npt.NDArray[np.int32]) -> None:
-    """X ← eˣ in place, for x ≤ 0, to the last bit or two; `exponents` is scratch space of at least that size.
+    """X ← eˣ in place, for x ≤ 0; `exponents` is scratch space of at least that size.
+
+    Right to the last bit or two, and on processors without a fused multiply-add to half of the last bit of x.
 
     e^x = 2^n e^r with n = round(x log₂ e) and |r| ≤ ln 2 / 2, where a polynomial of degree 6 is exact enough.
     """
