@@ -119,6 +119,7 @@ def rows() -> list[Row]:
         distance_row(256, 0.2),
         distance_row(512, 0.2, target=10.0),
         distance_row(512, 0.001),
+        distance_row(2048, 0.002),
         resample_row(29, 64),
         sample_row("smooth"),
         sample_row("grid"),
