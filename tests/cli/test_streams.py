@@ -1,5 +1,6 @@
 """Closed, full and poor streams, narrow terminals, signals, and two commands at once: in real processes."""
 
+import io
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from anchordiff import hub
+from anchordiff import cli, hub
 from anchordiff.cli import main
 from anchordiff.files import locked
 
@@ -141,3 +142,22 @@ def test_fine_tuning_starts_from_bundled_weights(tmp_path: Path):
     assert trained == hub.from_pretrained("particle-maze", subfolder="keypoints").config
     assert train("keypoints", "w", "--model.transformer.width", "64") == 2
     assert train("denoiser", "d", "--encoder", "particle-maze", "--bootstrap.keypoints", "particle-maze") == 0
+
+
+def test_a_poor_alphabet_of_the_output_is_no_error(monkeypatch):
+    poor = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", poor)
+    monkeypatch.setattr(cli, "_dispatch", lambda words: sys.stdout.write("written to wé\n") and 0)
+    assert main([]) == 0
+    assert poor.buffer.getvalue() == b"written to w\\xe9\n"
+    assert poor.errors == "strict"
+
+
+@pytest.mark.parametrize("words", [["generate", "--help"], ["--help"]])
+def test_a_closed_pipe_ends_silently(words, monkeypatch, capfd):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", buffering=1) as gone:  # so that it is seen where the work is done
+        monkeypatch.setattr(sys, "stdout", gone)
+        assert main(words) == 141
+    assert capfd.readouterr().err == ""
