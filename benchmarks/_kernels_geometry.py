@@ -21,7 +21,7 @@ from anchordiff.kernels.grid.distance import distance
 from anchordiff.kernels.grid.polyline import resample
 from anchordiff.kernels.grid.sample import Expert, particle_samples
 
-TWIN = Path(__file__).parents[1] / "tests" / "kernels" / "naive_sample.py"
+TWIN = Path(__file__).parents[1] / "tests" / "kernels" / "grid" / "naive_sample.py"
 
 
 def distance_row(side: int, density: float, *, target: float | None = None) -> Row:

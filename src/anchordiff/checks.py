@@ -18,6 +18,8 @@ def check_integer(
     name: str, value: object, *, least: int = 1, most: int | None = None, most_is: str = "limit"
 ) -> None:
     """Refuse what is not an integer between `least` and `most`."""
+    if value.__class__ is int and least <= value and (most is None or value <= most):
+        return
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         raise ValueError(f"{name} must be an integer of at least {least}, found {value!r}")
     if most is not None and int(value) > most:
@@ -43,6 +45,14 @@ def check_number(
         below: it must be smaller than this.
         most: the largest that is allowed.
     """
+    if value.__class__ is float and (
+        -math.inf < value < math.inf
+        and (least is None or value >= least)
+        and (above is None or value > above)
+        and (below is None or value < below)
+        and (most is None or value <= most)
+    ):
+        return value
     found = math.nan
     if isinstance(value, Real) and not isinstance(value, bool):
         with suppress(OverflowError):
@@ -79,23 +89,36 @@ def check_array(
     Raises:
         ValueError: says what was expected and what was found.
     """
-    kinds = "integer" if dtypes == INTEGERS else " or ".join(kind.name for kind in dtypes)
-    axes = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
-    expected = f"{'an' if kinds[0] == 'i' else 'a'} {kinds} array ({axes})"
+    # Words are made where they are needed: the work of a kernel may take less time than they do.
     if not isinstance(value, np.ndarray):
-        raise ValueError(f"{name} must be {expected}, found {type(value).__name__}")
-    if (
-        value.dtype.newbyteorder("=") not in dtypes
-        or value.ndim != len(shape)
-        or any(isinstance(size, int) and size != axis for size, axis in zip(shape, value.shape, strict=True))
-    ):
-        raise ValueError(f"{name} must be {expected}, found {value.dtype} {value.shape}")
+        raise ValueError(f"{name} must be {_array_in_words(dtypes, shape)}, found {type(value).__name__}")
+    native = value.dtype in dtypes
+    if not (native or value.dtype.newbyteorder("=") in dtypes) or not _has_shape(value, shape):
+        raise ValueError(
+            f"{name} must be {_array_in_words(dtypes, shape)}, found {value.dtype} {value.shape}"
+        )
     if finite and not np.isfinite(value).all():
         place = tuple(int(axis[0]) for axis in np.nonzero(~np.isfinite(value)))
         raise ValueError(f"{name} must be finite, found {value[place]} at {list(place)}")
-    if value.flags.c_contiguous and value.dtype.isnative:
+    if native and value.flags.c_contiguous:
         return value
     return np.ascontiguousarray(value, value.dtype.newbyteorder("="))
+
+
+def _has_shape(value: npt.NDArray[Any], shape: tuple[int | str, ...]) -> bool:
+    found = value.shape
+    if len(found) != len(shape):
+        return False
+    for size, axis in zip(shape, found, strict=True):  # noqa: SIM110  (a loop is quicker than a generator)
+        if size.__class__ is int and size != axis:
+            return False
+    return True
+
+
+def _array_in_words(dtypes: tuple[np.dtype[np.generic], ...], shape: tuple[int | str, ...]) -> str:
+    kinds = "integer" if dtypes == INTEGERS else " or ".join(kind.name for kind in dtypes)
+    axes = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+    return f"{'an' if kinds[0] == 'i' else 'a'} {kinds} array ({axes})"
 
 
 def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
