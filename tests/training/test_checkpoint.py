@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -84,3 +85,21 @@ def test_a_run_moves_between_cpu_and_gpu(toy, tmp_path: Path, precision: str):
                 save_checkpoint(tmp_path / "a.pt", state)
                 break
     assert state.step == 30
+
+
+def test_whatever_is_damaged_in_a_file_is_told_as_such(toy, tmp_path):
+    path = tmp_path / "last.pt"
+    save_checkpoint(path, TrainState(toy.model(), TrainConfig(steps=12)))
+    whole, random = path.read_bytes(), np.random.default_rng(0)
+    messages = []
+    for number in range(200):
+        content = bytearray(whole)
+        for place in random.integers(0, len(whole), random.integers(1, 4)):
+            content[place] ^= 1 << int(random.integers(8))
+        path.write_bytes(content[: random.integers(len(whole))] if number % 4 == 0 else content)
+        try:
+            load_checkpoint(path, TrainState(toy.model(), TrainConfig(steps=12)))
+        except CorruptFileError as error:
+            messages.append(str(error))
+    assert len(messages) > 150
+    assert all(str(path) in message for message in messages)
