@@ -105,7 +105,7 @@ def tiny_encoder() -> Callable[..., Any]:
     """Make the config of a small encoder of mazes, with other sizes where they are given."""
 
     def make(**sizes: Any) -> Any:
-        from anchordiff.domains.maze.encoder import MazeEncoderConfig
+        from anchordiff.domains.maze.config import MazeEncoderConfig
 
         small = {"map_channels": 4, "convolution_blocks": 1, "cell_channels": 8, "attention_channels": 8}
         return MazeEncoderConfig(**small | sizes)
@@ -118,8 +118,9 @@ def tiny_keypoints(tiny_encoder: Callable[..., Any]) -> Callable[..., Any]:
     """Make a small stage 1 for mazes, always with the same weights; fields of its config as they are given."""
 
     def make(**fields: Any) -> Any:
-        from anchordiff.nn.transformer import TransformerConfig
-        from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+        from anchordiff.nn.config import TransformerConfig
+        from anchordiff.stages.config import KeypointDiffusionConfig
+        from anchordiff.stages.keypoints import KeypointDiffusion
 
         small = {"horizon": 16, "num_keypoints": 4, "encoder": tiny_encoder()}
         small["transformer"] = TransformerConfig(width=16, depth=1, heads=2)
@@ -134,8 +135,9 @@ def tiny_denoiser(tiny_encoder: Callable[..., Any]) -> Callable[..., Any]:
     """Make a small stage 2 for mazes, without planning and attention, as `tiny_keypoints`."""
 
     def make(**fields: Any) -> Any:
-        from anchordiff.nn.transformer import TransformerConfig
-        from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
+        from anchordiff.nn.config import TransformerConfig
+        from anchordiff.stages.config import InterpDenoiserConfig
+        from anchordiff.stages.denoiser import InterpDenoiser
 
         small = {"horizon": 16, "num_keypoints": 4, "num_levels": 2}
         small["encoder"] = tiny_encoder(attention_channels=0, value_iteration=False)

@@ -7,11 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anchordiff.configs import config_from_json, config_to_json, differences
-from anchordiff.domains.maze.encoder import MazeEncoderConfig
+from anchordiff.domains.maze.config import MazeEncoderConfig
 from anchordiff.domains.maze.terms import Distances, WallHinge
-from anchordiff.nn.transformer import TransformerConfig
-from anchordiff.stages.denoiser import InterpDenoiserConfig
-from anchordiff.stages.keypoints import KeypointDiffusionConfig
+from anchordiff.nn.config import TransformerConfig
+from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
 from anchordiff.states import StateSpace
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective
 
@@ -91,7 +90,7 @@ def test_configs_that_0_1_saved_are_read_in_todays_terms(cls, dim, velocities):
     scale = 1.5 if cls is KeypointDiffusionConfig else 2.0
     assert config_from_json(cls, saved) == cls(
         encoder=MazeEncoderConfig(map_channels=7),
-        states=StateSpace(velocities=velocities, scale=scale),
+        states=StateSpace(velocities=velocities, keypoint_velocities=velocities, scale=scale),
         num_keypoints=6,
     )
     with pytest.raises(ValueError, match="dim must be 2 or 4, found 3"):

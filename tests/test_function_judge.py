@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from anchordiff.domains.vector import VectorCondition, VectorEncoderConfig
 from anchordiff.judge import Choice, FunctionJudge, Judge
-from anchordiff.nn.transformer import TransformerConfig
+from anchordiff.nn.config import TransformerConfig
 from anchordiff.pipeline import TwoStagePipeline
-from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
-from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
+from anchordiff.stages.denoiser import InterpDenoiser
+from anchordiff.stages.keypoints import KeypointDiffusion
 
 seeds = st.integers(0, 2**31)
 

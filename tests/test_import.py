@@ -2,11 +2,14 @@ import ast
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import anchordiff
+
+ROOT = Path(anchordiff.__file__).parent
 
 HEAVY = {"matplotlib", "gymnasium", "minari", "huggingface_hub", "diffusers", "transformers", "tyro"}
 
@@ -51,17 +54,27 @@ def test_every_public_name_resolves(name):
     assert name in dir(anchordiff)
 
 
-def test_names_for_readers_of_types_are_the_names_at_run_time():
-    tree = ast.parse(Path(anchordiff.__file__).read_text())
-    block = next(node for node in tree.body if isinstance(node, ast.If))
-    typed = {alias.asname: node.module for node in block.body for alias in node.names}
-    homes = anchordiff._HOMES | dict.fromkeys(anchordiff._MODULES, "anchordiff")
-    assert typed == homes
-    assert set(anchordiff.__all__) == {*homes, "__version__"}
+@pytest.mark.parametrize(
+    "stub", sorted(ROOT.rglob("__init__.pyi")), ids=lambda path: str(path.parent.relative_to(ROOT))
+)
+def test_every_name_of_a_stub_is_what_it_says(stub):
+    name = ".".join(["anchordiff", *stub.parent.relative_to(ROOT).parts])
+    package = import_module(name)
+    for node in ast.parse(stub.read_text()).body:
+        for alias in node.names:
+            assert alias.asname == alias.name
+            home = name if node.module is None else f"{name}.{node.module}"
+            there = (
+                import_module(f"{home}.{alias.name}")
+                if node.module is None
+                else getattr(import_module(home), alias.name)
+            )
+            assert getattr(package, alias.name) is there
+            assert alias.name in {*package.__all__, "__version__"}
 
 
 def test_unknown_names_are_attribute_errors():
-    with pytest.raises(AttributeError, match="no attribute 'Pipeline'"):
+    with pytest.raises(AttributeError, match="No anchordiff attribute Pipeline"):
         anchordiff.Pipeline  # noqa: B018
 
 

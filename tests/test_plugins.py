@@ -10,7 +10,7 @@ from anchordiff import plugins
 from anchordiff.domains.domain import Domain, domain_names, find_domain
 from anchordiff.hub import registry
 from anchordiff.hub.registry import find_class
-from anchordiff.nn.scene import EncoderConfig
+from anchordiff.nn.config import EncoderConfig
 from anchordiff.stages.keypoints import KeypointDiffusion
 
 # A module of another package, with a domain's encoder and a network.
@@ -20,7 +20,7 @@ from typing import Literal
 from torch import nn
 from anchordiff import hub
 from anchordiff.domains.maze.domain import MAZE
-from anchordiff.nn.scene import EncoderConfig
+from anchordiff.nn.config import EncoderConfig
 
 @dataclass(frozen=True, kw_only=True)
 class KilnEncoderConfig(EncoderConfig):

@@ -15,8 +15,7 @@ from anchordiff.anchors import AnchorSet
 from anchordiff.configs import config_from_json, config_to_json
 from anchordiff.domains.vector import VectorEncoderConfig
 from anchordiff.masks import Ends, Random
-from anchordiff.stages.denoiser import InterpDenoiserConfig
-from anchordiff.stages.keypoints import KeypointDiffusionConfig
+from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
 from anchordiff.states import StateSpace
 
 seeds = st.integers(0, 2**31)
@@ -248,3 +247,19 @@ def test_a_saved_space_that_is_wrong_says_where():
         saved["states"][name] = value
         with pytest.raises(ValueError, match=message):
             config_from_json(KeypointDiffusionConfig, saved)
+
+
+def test_folders_that_generate_velocities_go_on_doing_so():
+    saved = config_to_json(StateSpace(velocities=True))
+    del saved["keypoint_velocities"]
+    assert config_from_json(StateSpace, saved) == StateSpace(velocities=True, keypoint_velocities=True)
+    saved["velocities"] = False
+    assert config_from_json(StateSpace, saved) == StateSpace()
+    for space in (StateSpace(velocities=True), StateSpace(velocities=True, keypoint_velocities=True)):
+        assert config_from_json(StateSpace, config_to_json(space)) == space
+        assert space.of_keypoints.dim == (4 if space.keypoint_velocities else 2)
+
+
+def test_velocities_of_keypoints_need_velocities():
+    with pytest.raises(ValueError, match="keypoint_velocities must not be set without velocities"):
+        StateSpace(keypoint_velocities=True)

@@ -16,9 +16,11 @@ from measures import Measures, measure
 from torch import Tensor, nn
 
 from anchordiff.domains.vector import VectorCondition
-from anchordiff.nn.embeddings import fourier_features, fourier_size
+from anchordiff.nn.config import EncoderConfig
+from anchordiff.nn.encoder import Encoder
+from anchordiff.nn.fourier import fourier_features, fourier_size
 from anchordiff.nn.frame import Frame
-from anchordiff.nn.scene import Encoder, EncoderConfig, Scene
+from anchordiff.nn.scene import Scene
 from anchordiff.states import StateSpace
 
 JOINTS: Final = 7

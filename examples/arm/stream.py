@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float
 from kinematics import panda
 from torch import Tensor
 
-from anchordiff.data.slots import Slot
+from anchordiff.data.slot import Slot
 from anchordiff.data.source import TrainingData
 from anchordiff.domains.vector import TrajectoryConfig, TrajectoryDataset
 from anchordiff.domains.vector.data.batch import VectorBatch

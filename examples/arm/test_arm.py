@@ -16,7 +16,7 @@ from stream import Varied
 from tasks import draw_task
 from world import ArmWorld
 
-from anchordiff.data.slots import Slot
+from anchordiff.data.slot import Slot
 from anchordiff.domains.vector import TrajectoryConfig, TrajectoryDataset, VectorCondition
 from anchordiff.states import StateSpace
 

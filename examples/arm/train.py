@@ -19,9 +19,8 @@ from stream import training_data
 from terms import FoldHinge, SphereHinge, looks_free
 
 from anchordiff.masks import Even
-from anchordiff.nn.transformer import TransformerConfig
-from anchordiff.stages.denoiser import InterpDenoiserConfig
-from anchordiff.stages.keypoints import KeypointDiffusionConfig
+from anchordiff.nn.config import TransformerConfig
+from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
 from anchordiff.states import StateSpace
 from anchordiff.training import Bootstrap, DenoiserObjective, KeypointObjective, RunOptions, TrainConfig
 from anchordiff.training.stage import StageRun, fit_denoiser, fit_keypoints

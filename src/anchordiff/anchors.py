@@ -4,6 +4,8 @@ Notation: an anchor set is a sorted tuple of steps `0 = i_0 < i_1 < … < i_{K-1
 holds the first and the last step.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -11,7 +13,6 @@ from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
-from torch import Tensor
 
 from anchordiff.checks import check_integer
 from anchordiff.records import TensorRecord
@@ -37,12 +38,12 @@ class AnchorSet(TensorRecord):
         [[0.0, 0.75, 1.0]]
     """
 
-    index: Int[Tensor, "batch K"]
+    index: Int[torch.Tensor, "batch K"]
     horizon: int
 
     def __post_init__(self) -> None:
         index = self.index
-        if not isinstance(index, Tensor):
+        if not isinstance(index, torch.Tensor):
             raise ValueError(f"index must be a tensor of integers, found {type(index).__name__}")
         if index.ndim != 2 or index.is_floating_point() or index.dtype == torch.bool:
             raise ValueError(
@@ -85,7 +86,7 @@ class AnchorSet(TensorRecord):
         return records[0]._map(lambda _: torch.cat([record.index for record in records]))
 
     @classmethod
-    def from_mask(cls, mask: Bool[Tensor, "batch horizon"]) -> "AnchorSet":
+    def from_mask(cls, mask: Bool[torch.Tensor, "batch horizon"]) -> "AnchorSet":
         """Make the set from a mask that is True at anchors.
 
         Raises:
@@ -102,7 +103,7 @@ class AnchorSet(TensorRecord):
             )
         return cls(mask.nonzero()[:, 1].view(len(mask), -1), mask.shape[1])
 
-    def through(self, steps: Bool[Tensor, "batch horizon"], *, name: str = "anchors") -> "AnchorSet":
+    def through(self, steps: Bool[torch.Tensor, "batch horizon"], *, name: str = "anchors") -> "AnchorSet":
         """Anchors that pass through given steps: for each of them the nearest anchor moves there.
 
         Args:
@@ -141,22 +142,22 @@ class AnchorSet(TensorRecord):
         return self.index.shape[1]
 
     @property
-    def mask(self) -> Bool[Tensor, "batch horizon"]:
+    def mask(self) -> Bool[torch.Tensor, "batch horizon"]:
         """True at anchors."""
         mask = torch.zeros(len(self.index), self.horizon, dtype=torch.bool, device=self.index.device)
         return mask.scatter_(1, self.index, value=True)
 
     @property
-    def times(self) -> Float[Tensor, "batch K"]:
+    def times(self) -> Float[torch.Tensor, "batch K"]:
         """The anchors' places in [0, 1]: step / (horizon - 1)."""
         return self.index.float() / (self.horizon - 1)
 
     @property
-    def gaps(self) -> Int[Tensor, "batch gaps"]:
+    def gaps(self) -> Int[torch.Tensor, "batch gaps"]:
         """Steps from each anchor to the next."""
         return self.index.diff(dim=1)
 
-    def gather(self, x: Shaped[Tensor, "batch horizon dim"]) -> Shaped[Tensor, "batch K dim"]:
+    def gather(self, x: Shaped[torch.Tensor, "batch horizon dim"]) -> Shaped[torch.Tensor, "batch K dim"]:
         """Take the states of `x` at the anchors.
 
         Raises:
@@ -169,6 +170,6 @@ class AnchorSet(TensorRecord):
         return x.gather(1, self.index[:, :, None].expand(-1, -1, x.shape[2]))
 
 
-def step_times(batch: int, horizon: int, *, device: torch.device) -> Float[Tensor, "batch horizon"]:
+def step_times(batch: int, horizon: int, *, device: torch.device) -> Float[torch.Tensor, "batch horizon"]:
     """The place of every step in [0, 1]: step / (horizon - 1)."""
     return torch.linspace(0.0, 1.0, horizon, dtype=torch.float32, device=device).expand(batch, horizon)

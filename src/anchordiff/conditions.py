@@ -1,17 +1,18 @@
 """What a trajectory is to be generated for: a typed record, one class a domain."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Union
 
 import numpy as np
 import torch
 from jaxtyping import Bool
-from torch import Tensor
 
 from anchordiff.records import TensorRecord
 
-ArrayLike = Tensor | np.ndarray
+ArrayLike = Union["torch.Tensor", np.ndarray]
 
 Given = TypeVar("Given", bound="Condition")
 
@@ -68,7 +69,7 @@ class Condition(TensorRecord, ABC):
         told = ", ".join(type(part).__name__ for part in parts)
         raise ValueError(f"condition must be a {cls.__name__}, found {told}")
 
-    def known_steps(self, horizon: int) -> Bool[Tensor, "batch horizon"] | None:
+    def known_steps(self, horizon: int) -> Bool[torch.Tensor, "batch horizon"] | None:
         """Steps at which a part of the state is given; none where that is no more than the ends.
 
         Args:
@@ -90,13 +91,13 @@ class Condition(TensorRecord, ABC):
         )
 
 
-def as_tensor(name: str, array: ArrayLike) -> Tensor:
+def as_tensor(name: str, array: ArrayLike) -> torch.Tensor:
     """A tensor as it is, or a copy of an array: what the caller writes into it later does not matter.
 
     Raises:
         ValueError: if it is neither; the message calls it `name`.
     """
-    if isinstance(array, Tensor):
+    if isinstance(array, torch.Tensor):
         return array
     try:
         values = np.asarray(array)

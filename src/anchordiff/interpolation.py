@@ -4,24 +4,23 @@ Notation: anchors `i_0 = 0 < i_1 < … < i_{K-1} = horizon - 1`, keypoints `z_k`
 step `j` in `[i_k, i_{k+1}]` has the weight `w = (j - i_k) / h_k`.
 """
 
-from typing import Any, Literal
+from __future__ import annotations
+
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from anchordiff.anchors import AnchorSet
-from anchordiff.kernels.interpolate import interpolate_linear, interpolate_linear_adjoint
-
-_KERNEL_DTYPES = (torch.float32, torch.float64)
+from anchordiff.kernels.interpolate import interpolate_linear
 
 
 def interpolate(
-    keypoints: Float[Tensor, "batch K dim"],
+    keypoints: Float[torch.Tensor, "batch K dim"],
     anchors: AnchorSet,
     *,
     method: Literal["linear", "hermite"] = "linear",
-) -> Float[Tensor, "batch horizon dim"]:
+) -> Float[torch.Tensor, "batch horizon dim"]:
     """Interpolate between keypoints; exact at the anchors, differentiable in the keypoints.
 
     `"linear"` is `x_j = z_k + w (z_{k+1} - z_k)`. `"hermite"` is the piecewise cubic whose slope at an anchor
@@ -45,7 +44,7 @@ def interpolate(
         >>> interpolate(torch.tensor([[[0.0], [4.0], [5.0]]]), anchors)[0, :, 0].tolist()
         [0.0, 2.0, 4.0, 5.0]
     """
-    if not (isinstance(keypoints, Tensor) and isinstance(anchors, AnchorSet)):
+    if not (isinstance(keypoints, torch.Tensor) and isinstance(anchors, AnchorSet)):
         raise ValueError(
             "keypoints must be a tensor and anchors an AnchorSet, "
             f"found {type(keypoints).__name__} and {type(anchors).__name__}"
@@ -55,13 +54,15 @@ def interpolate(
         method == "linear"
         and keypoints.is_cpu
         and index.is_cpu
-        and keypoints.dtype in _KERNEL_DTYPES
+        and keypoints.dtype in (torch.float32, torch.float64)
         and not torch.compiler.is_compiling()
     ):
         if keypoints.requires_grad and torch.is_grad_enabled():
-            out: Tensor = _Linear.apply(keypoints, index, anchors.horizon)  # type: ignore[no-untyped-call]
+            from anchordiff._autograd import Linear
+
+            out: torch.Tensor = Linear.apply(keypoints, index, anchors.horizon)  # type: ignore[no-untyped-call]
             return out
-        return _run_kernel(keypoints, index, anchors.horizon)
+        return run_kernel(keypoints, index, anchors.horizon)
     if not keypoints.is_floating_point():
         raise ValueError(f"keypoints must be floating point, found {keypoints.dtype}")
     if keypoints.ndim != 3 or keypoints.shape[:2] != index.shape:
@@ -79,8 +80,8 @@ def interpolate(
 
 
 def with_velocity(
-    positions: Float[Tensor, "batch horizon positions"],
-) -> Float[Tensor, "batch horizon states"]:
+    positions: Float[torch.Tensor, "batch horizon positions"],
+) -> Float[torch.Tensor, "batch horizon states"]:
     """Append velocities, in units a step: forward differences, of which the last is repeated.
 
     Args:
@@ -94,7 +95,7 @@ def with_velocity(
         >>> with_velocity(torch.tensor([[[0.0, 0.0], [1.0, 0.0], [1.0, 2.0]]]))[0, :, 2:].tolist()
         [[1.0, 0.0], [0.0, 2.0], [0.0, 2.0]]
     """
-    if not isinstance(positions, Tensor):
+    if not isinstance(positions, torch.Tensor):
         raise ValueError(f"positions must be a tensor, found {type(positions).__name__}")
     if positions.ndim != 3 or positions.shape[1] < 2:
         raise ValueError(
@@ -105,44 +106,16 @@ def with_velocity(
     return torch.cat([positions, torch.cat([velocity, velocity[:, -1:]], dim=1)], dim=2)
 
 
-def _run_kernel(keypoints: Tensor, index: Tensor, horizon: int) -> Tensor:
+def run_kernel(keypoints: torch.Tensor, index: torch.Tensor, horizon: int) -> torch.Tensor:
+    """Linear interpolation on a CPU, without a gradient."""
     return torch.from_numpy(interpolate_linear(keypoints.detach().numpy(), index.numpy(), horizon))
 
 
-class _Linear(torch.autograd.Function):
-    """Linear interpolation by the kernel; its derivative is the adjoint, itself differentiable."""
-
-    @staticmethod
-    def forward(ctx: Any, keypoints: Tensor, index: Tensor, horizon: int) -> Tensor:  # noqa: ANN401
-        ctx.save_for_backward(index)
-        return _run_kernel(keypoints, index, horizon)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
-        (index,) = ctx.saved_tensors
-        out: Tensor = _LinearAdjoint.apply(grad, index)  # type: ignore[no-untyped-call]
-        return out, None, None
-
-
-class _LinearAdjoint(torch.autograd.Function):
-    """The adjoint of `_Linear`, whose own derivative is `_Linear`."""
-
-    @staticmethod
-    def forward(ctx: Any, grad: Tensor, index: Tensor) -> Tensor:  # noqa: ANN401
-        ctx.save_for_backward(index)
-        ctx.horizon = grad.shape[1]
-        return torch.from_numpy(interpolate_linear_adjoint(grad.detach().numpy(), index.numpy()))
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
-        (index,) = ctx.saved_tensors
-        out: Tensor = _Linear.apply(grad, index, ctx.horizon)  # type: ignore[no-untyped-call]
-        return out, None
-
-
 def _segments(
-    index: Int[Tensor, "batch K"], horizon: int
-) -> tuple[Int[Tensor, "batch horizon"], Int[Tensor, "batch horizon"], Int[Tensor, "batch horizon"]]:
+    index: Int[torch.Tensor, "batch K"], horizon: int
+) -> tuple[
+    Int[torch.Tensor, "batch horizon"], Int[torch.Tensor, "batch horizon"], Int[torch.Tensor, "batch horizon"]
+]:
     """For every step: its segment's number, its distance to the segment's left end, the segment's gap."""
     starts = torch.zeros(len(index), horizon, dtype=torch.long, device=index.device)
     segment = starts.scatter_(1, index[:, 1:-1], 1).cumsum(1)
@@ -150,28 +123,28 @@ def _segments(
     return segment, offset, index.diff(dim=1).gather(1, segment)
 
 
-def _weight(offset: Tensor, gap: Tensor, dtype: torch.dtype) -> Tensor:
+def _weight(offset: torch.Tensor, gap: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     # Half precision cannot hold every step number, so the division is made in a wider type.
     return (offset.to(torch.promote_types(dtype, torch.float32)) / gap).to(dtype)[:, :, None]
 
 
-def _take(values: Tensor, segment: Int[Tensor, "batch horizon"]) -> Tensor:
+def _take(values: torch.Tensor, segment: Int[torch.Tensor, "batch horizon"]) -> torch.Tensor:
     return values.gather(1, segment[:, :, None].expand(-1, -1, values.shape[2]))
 
 
-def _pin(out: Tensor, keypoints: Tensor, index: Tensor) -> Tensor:
+def _pin(out: torch.Tensor, keypoints: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     """Put the keypoints in place, so that rounding cannot move them."""
     return out.scatter(1, index[:, :, None].expand(-1, -1, out.shape[2]), keypoints)
 
 
-def _linear(keypoints: Tensor, index: Tensor, horizon: int) -> Tensor:
+def _linear(keypoints: torch.Tensor, index: torch.Tensor, horizon: int) -> torch.Tensor:
     segment, offset, gap = _segments(index, horizon)
     weight = _weight(offset, gap, keypoints.dtype)
     out = _take(keypoints[:, :-1], segment) + weight * _take(keypoints.diff(dim=1), segment)
     return _pin(out, keypoints, index)
 
 
-def _hermite(keypoints: Tensor, index: Tensor, horizon: int) -> Tensor:
+def _hermite(keypoints: torch.Tensor, index: torch.Tensor, horizon: int) -> torch.Tensor:
     gaps = index.diff(dim=1).to(keypoints.dtype)[:, :, None]
     secants = keypoints.diff(dim=1) / gaps
     if index.shape[1] == 2:

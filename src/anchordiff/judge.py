@@ -1,5 +1,7 @@
 """What a plan is chosen by: of each condition's candidates, which is good, and which is best."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,11 +9,10 @@ from typing import Any, final
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
 
 from anchordiff.conditions import Condition
 
-Score = Callable[[Tensor, Any], tuple[Tensor, Tensor]]
+Score = Callable[["torch.Tensor", Any], tuple["torch.Tensor", "torch.Tensor"]]
 """`score(trajectories, condition)` of trajectories (batch, horizon, dim) and a condition of the same length: whether
 each is valid, (batch,) boolean, and its cost, (batch,)."""
 
@@ -27,9 +28,9 @@ class Choice:
         cost: what it costs; the least of the valid ones.
     """
 
-    index: Int[Tensor, " batch"]
-    valid: Bool[Tensor, " batch"]
-    cost: Float[Tensor, " batch"]
+    index: Int[torch.Tensor, " batch"]
+    valid: Bool[torch.Tensor, " batch"]
+    cost: Float[torch.Tensor, " batch"]
 
 
 class Judge(ABC):
@@ -44,7 +45,9 @@ class Judge(ABC):
     """
 
     @abstractmethod
-    def choose(self, condition: Condition, trajectories: Float[Tensor, "candidates horizon dim"]) -> Choice:
+    def choose(
+        self, condition: Condition, trajectories: Float[torch.Tensor, "candidates horizon dim"]
+    ) -> Choice:
         """Choose.
 
         Args:
@@ -85,7 +88,9 @@ class FunctionJudge(Judge):
         if not callable(self.score):
             raise ValueError(f"judge must be a Judge or a function of trajectories, found {self.score!r}")
 
-    def choose(self, condition: Condition, trajectories: Float[Tensor, "candidates horizon dim"]) -> Choice:
+    def choose(
+        self, condition: Condition, trajectories: Float[torch.Tensor, "candidates horizon dim"]
+    ) -> Choice:
         """Choose; see `Judge.choose`.
 
         Raises:
@@ -94,8 +99,8 @@ class FunctionJudge(Judge):
         copies = condition.copies_in(len(trajectories), "trajectories")
         valid, cost = self.score(trajectories, condition.repeat(copies))
         for name, values in (("valid", valid), ("cost", cost)):
-            if not isinstance(values, Tensor) or values.shape != (len(trajectories),):
-                found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+            if not isinstance(values, torch.Tensor) or values.shape != (len(trajectories),):
+                found = tuple(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__
                 raise ValueError(
                     f"judge must give {name} as a tensor of shape ({len(trajectories)},), found {found}"
                 )

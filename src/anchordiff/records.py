@@ -1,5 +1,7 @@
 """Frozen records of tensors that share a leading batch axis."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from html import escape
@@ -7,7 +9,6 @@ from typing import Any, SupportsIndex, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from anchordiff.checks import check_integer
 
@@ -33,7 +34,7 @@ class TensorRecord:
 
     def _map(self: Record, function: Callable[[Any], Any]) -> Record:
         batched = {f.name: getattr(self, f.name) for f in fields(self)}
-        changes = {n: function(v) for n, v in batched.items() if isinstance(v, Tensor | TensorRecord)}
+        changes = {n: function(v) for n, v in batched.items() if isinstance(v, torch.Tensor | TensorRecord)}
         return replace(self, **changes)
 
     def __repr__(self) -> str:
@@ -49,13 +50,13 @@ class TensorRecord:
         """Size of the batch axis."""
         # A plan alone asks this some twenty times: no generality that costs a call.
         for value in vars(self).values():
-            if isinstance(value, Tensor):
+            if isinstance(value, torch.Tensor):
                 return value.shape[0]
             if isinstance(value, TensorRecord):
                 return len(value)
         raise TypeError(f"{type(self).__name__} holds no tensor, so it has no length")
 
-    def __getitem__(self: Record, index: slice | Tensor | np.ndarray | Sequence[int]) -> Record:
+    def __getitem__(self: Record, index: slice | torch.Tensor | np.ndarray | Sequence[int]) -> Record:
         """Select elements of the batch axis by a slice, a mask or a sequence of indices.
 
         Raises:
@@ -83,7 +84,7 @@ class TensorRecord:
         """The device of the first tensor."""
         for f in fields(self):
             value = getattr(self, f.name)
-            if isinstance(value, Tensor | TensorRecord):
+            if isinstance(value, torch.Tensor | TensorRecord):
                 return value.device
         raise TypeError(f"{type(self).__name__} holds no tensor, so it has no device")
 
@@ -125,16 +126,16 @@ class TensorRecord:
             parts = [getattr(record, f.name) for record in records]
             if 0 < sum(part is None for part in parts) < len(parts):
                 raise ValueError(f"records must all have {f.name}, or none of them, found some that do")
-            if isinstance(parts[0], Tensor):
+            if isinstance(parts[0], torch.Tensor):
                 changes[f.name] = torch.cat(parts)
             elif isinstance(parts[0], TensorRecord):
                 changes[f.name] = type(parts[0]).collate(parts)
         return replace(first, **changes)
 
 
-def _rows(index: object) -> Tensor:
+def _rows(index: object) -> torch.Tensor:
     """A mask or indices along the batch axis, of whatever kind of sequence."""
-    if isinstance(index, Tensor | np.ndarray) and index.ndim == 1:
+    if isinstance(index, torch.Tensor | np.ndarray) and index.ndim == 1:
         return torch.as_tensor(index)
     if isinstance(index, Sequence) and not isinstance(index, str):
         # A tuple of numbers would otherwise be one index into several axes.
@@ -159,7 +160,7 @@ def html_table(title: str, rows: Mapping[str, str]) -> str:
 
 
 def _in_words(value: object) -> str:
-    if isinstance(value, Tensor):
+    if isinstance(value, torch.Tensor):
         few = value.numel() <= 4 and not value.is_meta
         return (
             str(value.tolist()) if few else f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"

@@ -14,6 +14,8 @@ Example:
     ([1.0, 0.75, 0.0], [0.0, 0.25, 1.0])
 """
 
+from __future__ import annotations
+
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -22,7 +24,6 @@ from typing import Final, Literal, final, get_args
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
 __all__ = ["Cosine", "LinearBeta", "Rectified", "Schedule", "ScheduleName", "make_schedule"]
 
@@ -38,7 +39,9 @@ class Schedule(ABC):
     """
 
     @abstractmethod
-    def __call__(self, t: Float[Tensor, "*shape"]) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
+    def __call__(
+        self, t: Float[torch.Tensor, "*shape"]
+    ) -> tuple[Float[torch.Tensor, "*shape"], Float[torch.Tensor, "*shape"]]:
         """Return (alpha, sigma) at the times `t`, with the dtype and device of `t`."""
 
 
@@ -81,7 +84,9 @@ class LinearBeta(Schedule):
                 f"found {self.beta_start}"
             )
 
-    def __call__(self, t: Float[Tensor, "*shape"]) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
+    def __call__(
+        self, t: Float[torch.Tensor, "*shape"]
+    ) -> tuple[Float[torch.Tensor, "*shape"], Float[torch.Tensor, "*shape"]]:
         """Return (alpha, sigma) at the times `t`."""
         decay = torch.zeros_like(t)
         for coefficient in _decay_polynomial(self.beta_start, self.beta_end, self.train_steps):
@@ -124,7 +129,9 @@ class Cosine(Schedule):
     matters in the last step alone, where it keeps alpha(1) at 4.9e-5 instead of zero; so it does here.
     """
 
-    def __call__(self, t: Float[Tensor, "*shape"]) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
+    def __call__(
+        self, t: Float[torch.Tensor, "*shape"]
+    ) -> tuple[Float[torch.Tensor, "*shape"], Float[torch.Tensor, "*shape"]]:
         """Return (alpha, sigma) at the times `t`."""
         # Written with differences from both ends (1 - t and t), so that float32 keeps its digits near them.
         quarter = 0.5 * math.pi / (1.0 + _COSINE_OFFSET)
@@ -141,7 +148,9 @@ class Cosine(Schedule):
 class Rectified(Schedule):
     """Straight path from data to noise (Lipman et al. 2023, Liu et al. 2023): alpha = 1 - t, sigma = t."""
 
-    def __call__(self, t: Float[Tensor, "*shape"]) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
+    def __call__(
+        self, t: Float[torch.Tensor, "*shape"]
+    ) -> tuple[Float[torch.Tensor, "*shape"], Float[torch.Tensor, "*shape"]]:
         """Return (alpha, sigma) at the times `t`."""
         return 1.0 - t, t.clone()
 

@@ -4,30 +4,23 @@ Notation: a state is x = (p, v): positions p, and with velocities v = p_{j+1} - 
 is a state in the units of networks (`anchordiff.nn.frame`).
 """
 
+from __future__ import annotations
+
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal, final, get_args
+from typing import Any, final, get_args
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
-from torch.nn import functional
 
 from anchordiff.anchors import AnchorSet
 from anchordiff.checks import check_choice, check_integer
 from anchordiff.configs import exact
 from anchordiff.interpolation import interpolate, with_velocity
-
-Normaliser = Literal["deviation", "range", "quantiles"]
-"""How `StateSpace.fit` measures a number: mean and standard deviation, middle and half range, or the same between the
-1st and the 99th percentile, which few outliers cannot stretch."""
-
-# Of a scale: over the largest, what varies less counts as constant; over the number itself, rounding of a mean.
-_LEAST, _ROUNDING = 1e-6, 1e-12
-_QUANTILES = (0.01, 0.99)
+from anchordiff.normalisers import Normaliser, measure
 
 
 @final
@@ -52,6 +45,9 @@ class StateSpace:
     Attributes:
         positions: numbers of a position.
         velocities: whether velocities follow them.
+        keypoint_velocities: whether stage 1 generates velocities at the anchors, too, as version 0.1 did. They tell
+            nothing of the steps between, whose velocities follow from the positions; so unless it is set they follow at
+            the anchors as well, and stage 1 has half the numbers to generate.
         angles: which of the positions are angles, in radians, that wrap.
         patches: rows and columns of a step's patches, where it is a picture (or its latents): its numbers are those of
             one patch after another, row by row, and networks see a token a patch. None for one token a step.
@@ -78,6 +74,7 @@ class StateSpace:
 
     positions: int = 2
     velocities: bool = False
+    keypoint_velocities: bool = False
     angles: tuple[int, ...] = ()
     patches: tuple[int, int] | None = None
     scale: float | tuple[float, ...] = 2.0
@@ -89,6 +86,8 @@ class StateSpace:
     def __post_init__(self) -> None:
         for name in ("positions", "pace"):
             check_integer(name, getattr(self, name))
+        if self.keypoint_velocities and not self.velocities:
+            raise ValueError("keypoint_velocities must not be set without velocities, found True")
         if len({n for n in self.angles if 0 <= n < self.positions}) < len(self.angles):
             raise ValueError(f"angles must be different, in 0 ... {self.positions - 1}, found {self.angles}")
         if self.patches is not None:
@@ -110,6 +109,16 @@ class StateSpace:
                 rule = "be finite" if least < 0 else "be positive and finite"
                 raise ValueError(f"{name} must {rule}, found {value}")
 
+    @staticmethod
+    def upgrade(data: Mapping[str, Any]) -> dict[str, Any]:
+        """A saved config of an earlier version, in this one's terms."""
+        return {"keypoint_velocities": bool(data.get("velocities", False)), **data}
+
+    @property
+    def of_keypoints(self) -> StateSpace:
+        """What stage 1 generates at an anchor."""
+        return self if self.keypoint_velocities or not self.velocities else _positions_of(self)
+
     @property
     def dim(self) -> int:
         """Numbers of a state."""
@@ -125,23 +134,25 @@ class StateSpace:
         """Numbers of a token."""
         return self.dim // self.num_tokens
 
-    def tokens(self, x: Float[Tensor, "batch steps dim"]) -> Float[Tensor, "batch tokens token_dim"]:
+    def tokens(
+        self, x: Float[torch.Tensor, "batch steps dim"]
+    ) -> Float[torch.Tensor, "batch tokens token_dim"]:
         """Steps as tokens, one patch after another."""
         return x if self.num_tokens == 1 else x.reshape(len(x), -1, self.token_dim)
 
     def from_tokens(
-        self, tokens: Float[Tensor, "batch tokens token_dim"]
-    ) -> Float[Tensor, "batch steps dim"]:
+        self, tokens: Float[torch.Tensor, "batch tokens token_dim"]
+    ) -> Float[torch.Tensor, "batch steps dim"]:
         """The steps that `tokens` took apart."""
         return tokens if self.num_tokens == 1 else tokens.reshape(len(tokens), -1, self.dim)
 
     def each_token(
-        self, features: Float[Tensor, "batch steps features"]
-    ) -> Float[Tensor, "batch tokens features"]:
+        self, features: Float[torch.Tensor, "batch steps features"]
+    ) -> Float[torch.Tensor, "batch tokens features"]:
         """What holds for a step, for each of its tokens."""
         return features if self.num_tokens == 1 else features.repeat_interleave(self.num_tokens, dim=1)
 
-    def patch_places(self, steps: int, like: Tensor) -> Float[Tensor, "1 tokens axes"]:
+    def patch_places(self, steps: int, like: torch.Tensor) -> Float[torch.Tensor, "1 tokens axes"]:
         """Row and column in [0, 1] of each token of so many steps; no numbers where a step is one token.
 
         Args:
@@ -159,7 +170,7 @@ class StateSpace:
         states: Float[np.ndarray, "rows positions"],
         *,
         method: Normaliser = "deviation",
-    ) -> "StateSpace":
+    ) -> StateSpace:
         """The same space with the normaliser (`centre`, `scale`, `unit`) that data call for.
 
         A number that hardly varies gets the scale 1, so that it stays what it is. Angles are measured around their
@@ -187,26 +198,11 @@ class StateSpace:
         if not np.isfinite(values).all():
             row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
             raise ValueError(f"states must be finite, found {values[row].tolist()} in row {row}")
-        turns = list(self.angles)
-        middle = np.zeros(self.positions)
-        middle[turns] = np.angle(np.exp(1j * values[:, turns]).mean(axis=0))
-        values[:, turns] = _wrapped(values[:, turns] - middle[turns])
-        if method == "deviation":
-            centre, scale = values.mean(axis=0), values.std(axis=0)
-        else:
-            low, high = (
-                (values.min(axis=0), values.max(axis=0))
-                if method == "range"
-                else np.quantile(values, _QUANTILES, axis=0)
-            )
-            centre, scale = (low + high) / 2, (high - low) / 2
-        rounding = _ROUNDING * np.abs(values).max(axis=0)
-        scale = np.where(scale > np.maximum(_LEAST * scale.max(), rounding), scale, 1.0)
-        centre[turns] = _wrapped(centre[turns] + middle[turns])
+        centre, scale = measure(values, angles=self.angles, method=method)
         scales = tuple(scale.tolist())
         return replace(self, centre=tuple(centre.tolist()), scale=scales, unit=scales)
 
-    def scales(self, horizon: int, like: Tensor) -> Float[Tensor, " dim"]:
+    def scales(self, horizon: int, like: torch.Tensor) -> Float[torch.Tensor, " dim"]:
         """Units of one normalised unit for each number of a state.
 
         Velocities are that of a way of eight units over the whole trajectory.
@@ -217,11 +213,11 @@ class StateSpace:
         """
         return _scales(self, horizon, like.device, like.dtype)
 
-    def centres(self, like: Tensor) -> Float[Tensor, " dim"]:
+    def centres(self, like: torch.Tensor) -> Float[torch.Tensor, " dim"]:
         """The normaliser's `centre` for each number of a state; zero for velocities."""
         return _centres(self, like.device, like.dtype)
 
-    def units(self, like: Tensor) -> Float[Tensor, " dim"]:
+    def units(self, like: torch.Tensor) -> Float[torch.Tensor, " dim"]:
         """`unit` for each number of a state."""
         return _units(self, like.device, like.dtype)
 
@@ -230,24 +226,24 @@ class StateSpace:
         """Whether there are angles."""
         return bool(self.angles)
 
-    def is_angle(self, device: torch.device) -> Bool[Tensor, " dim"]:
+    def is_angle(self, device: torch.device) -> Bool[torch.Tensor, " dim"]:
         """True for numbers that wrap; velocities do not."""
         return _is_angle(self, device)
 
     def difference(
-        self, a: Float[Tensor, "*batch dim"], b: Float[Tensor, "*batch dim"]
-    ) -> Float[Tensor, "*batch dim"]:
+        self, a: Float[torch.Tensor, "*batch dim"], b: Float[torch.Tensor, "*batch dim"]
+    ) -> Float[torch.Tensor, "*batch dim"]:
         """What leads from b to a, a − b; for angles along the shorter arc."""
         return self.wrap(a - b)
 
-    def wrap(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+    def wrap(self, x: Float[torch.Tensor, "*batch dim"]) -> Float[torch.Tensor, "*batch dim"]:
         """States (or differences of states) with angles in [-π, π)."""
         if not self.wraps:
             return x
         turns = self.is_angle(x.device)[: x.shape[-1]]
         return torch.where(turns, _wrapped_tensor(x), x)
 
-    def unwrap(self, x: Float[Tensor, "batch steps dim"]) -> Float[Tensor, "batch steps dim"]:
+    def unwrap(self, x: Float[torch.Tensor, "batch steps dim"]) -> Float[torch.Tensor, "batch steps dim"]:
         """Angles that run on over the ends of [-π, π), so that no step is longer than half a turn."""
         if not self.wraps or x.shape[1] < 2:
             return x
@@ -256,8 +252,8 @@ class StateSpace:
         return torch.where(turns, torch.cat([x[:, :1], x[:, :1] + ways.cumsum(dim=1)], dim=1), x)
 
     def with_velocities(
-        self, positions: Float[Tensor, "batch steps positions"]
-    ) -> Float[Tensor, "batch steps dim"]:
+        self, positions: Float[torch.Tensor, "batch steps positions"]
+    ) -> Float[torch.Tensor, "batch steps dim"]:
         """Positions as states: velocities, where there are any, are forward differences, the last one repeated.
 
         Raises:
@@ -270,13 +266,13 @@ class StateSpace:
 
     def fill_in(
         self,
-        keypoints: Float[Tensor, "batch K dim"],
+        keypoints: Float[torch.Tensor, "batch K numbers"],
         anchors: AnchorSet,
-    ) -> Float[Tensor, "batch horizon dim"]:
+    ) -> Float[torch.Tensor, "batch horizon dim"]:
         """Interpolate positions linearly between keypoints; velocities follow from the interpolated positions.
 
         Args:
-            keypoints: states at the anchors.
+            keypoints: states at the anchors, or their positions alone.
             anchors: the steps of the keypoints and the horizon.
         """
         positions = keypoints[:, :, : self.positions] if self.velocities else keypoints
@@ -288,8 +284,8 @@ class StateSpace:
         return self.with_velocities(between.scatter(1, index, positions))
 
     def resample(
-        self, x: Float[Tensor, "batch horizon dim"], horizon: int
-    ) -> Float[Tensor, "batch steps dim"]:
+        self, x: Float[torch.Tensor, "batch horizon dim"], horizon: int
+    ) -> Float[torch.Tensor, "batch steps dim"]:
         """The same ways at another number of equal steps of time, interpolated linearly; velocities follow anew.
 
         Args:
@@ -297,17 +293,13 @@ class StateSpace:
             horizon: steps of the result.
         """
         positions = self.unwrap(x[..., : self.positions])
-        resampled = functional.interpolate(
+        resampled = torch.nn.functional.interpolate(
             positions.transpose(1, 2), size=horizon, mode="linear", align_corners=True
         ).transpose(1, 2)
         return self.with_velocities(self.wrap(resampled))
 
 
-def _wrapped(angles: np.ndarray) -> np.ndarray:
-    return np.asarray((angles + math.pi) % (2 * math.pi) - math.pi)
-
-
-def _wrapped_tensor(x: Tensor) -> Tensor:
+def _wrapped_tensor(x: torch.Tensor) -> torch.Tensor:
     # Numbers in range come back as they were: the detour through a remainder would cost digits.
     inside = (x >= -math.pi) & (x < math.pi)
     turned = torch.remainder(x + math.pi, 2 * math.pi) - math.pi
@@ -319,31 +311,39 @@ def _each(value: float | Sequence[float], count: int) -> list[float]:
     return list(value) if isinstance(value, Sequence) else [value] * count
 
 
-# Tensors of a config are made once; outside of inference mode, so that training can use what a plan has made.
 @lru_cache(maxsize=64)
-@torch.inference_mode(mode=False)
-def _scales(space: StateSpace, horizon: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+def _positions_of(space: StateSpace) -> StateSpace:
+    return replace(space, velocities=False)
+
+
+# Tensors of a config are made once.
+@lru_cache(maxsize=64)
+def _scales(space: StateSpace, horizon: int, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
     scale = _each(space.scale, space.positions)
     ways = [8 * value / (horizon - 1) for value in scale] if space.velocities else []
-    return torch.tensor(scale + ways, device=device, dtype=dtype)
+    return _lasting(scale + ways, device, dtype)
 
 
 @lru_cache(maxsize=64)
-@torch.inference_mode(mode=False)
-def _centres(space: StateSpace, device: torch.device, dtype: torch.dtype) -> Tensor:
+def _centres(space: StateSpace, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
     centre = _each(space.centre, space.positions)
-    return torch.tensor(centre + [0.0] * (space.dim - space.positions), device=device, dtype=dtype)
+    return _lasting(centre + [0.0] * (space.dim - space.positions), device, dtype)
 
 
 @lru_cache(maxsize=64)
-@torch.inference_mode(mode=False)
-def _units(space: StateSpace, device: torch.device, dtype: torch.dtype) -> Tensor:
+def _units(space: StateSpace, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
     unit = _each(space.unit, space.positions)
-    return torch.tensor(unit * (space.dim // space.positions), device=device, dtype=dtype)
+    return _lasting(unit * (space.dim // space.positions), device, dtype)
 
 
 @lru_cache(maxsize=64)
-@torch.inference_mode(mode=False)
-def _is_angle(space: StateSpace, device: torch.device) -> Tensor:
+def _is_angle(space: StateSpace, device: torch.device) -> torch.Tensor:
     turns = [number in space.angles for number in range(space.positions)]
-    return torch.tensor(turns + [False] * (space.dim - space.positions), device=device)
+    return _lasting(turns + [False] * (space.dim - space.positions), device, torch.bool)
+
+
+def _lasting(
+    values: Sequence[float] | Sequence[bool], device: torch.device, dtype: torch.dtype
+) -> torch.Tensor:
+    with torch.inference_mode(False):  # so that training can use what a plan has made
+        return torch.tensor(values, device=device, dtype=dtype)

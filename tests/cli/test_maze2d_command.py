@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from anchordiff.cli import evaluate, main
+import anchordiff
+from anchordiff.cli import main
 from anchordiff.cli._domains import take_domain
-from anchordiff.domains.maze import benchmark
 
 
 def test_a_pipeline_beside_the_reference_rows(tmp_path, capsys):
@@ -100,7 +100,7 @@ MAZE2D = ["--suite", "maze2d", "--maze", "umaze", "--task", "single"]
 )
 def test_flags_are_checked_before_any_work(flags, said, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(evaluate.TwoStagePipeline, "from_pretrained", lambda *words: pytest.fail("worked"))
+    monkeypatch.setattr(anchordiff.TwoStagePipeline, "from_pretrained", lambda *words: pytest.fail("worked"))
     (tmp_path / "file").write_text("mine")
     assert main(["evaluate", *flags]) == 2
     found = capsys.readouterr().err
@@ -114,6 +114,8 @@ def test_a_folder_that_cannot_be_made_costs_no_work(tmp_path, monkeypatch, capsy
         raise PermissionError(f"Permission denied: {self}")
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    monkeypatch.setattr(benchmark, "evaluate", lambda *words, **options: pytest.fail("worked"))
+    monkeypatch.setattr(
+        "anchordiff.domains.maze.evaluation.evaluate", lambda *words, **options: pytest.fail("worked")
+    )
     assert main(["evaluate", "--out", str(tmp_path / "new")]) == 1
     assert "Permission denied" in capsys.readouterr().err

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from anchordiff.data import Slot
 from anchordiff.domains.maze import ParticleMazeConfig, ParticleMazeDataset
-from anchordiff.training import Slot
 
 SMALL = ParticleMazeConfig(rows=9, cols=9, min_l1=3, horizon=8)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from anchordiff.conditions import Condition
 from anchordiff.data import TrajectoryBatch
 from anchordiff.evaluation import Attempt, Column, Evaluation, MethodResult, run_methods
-from anchordiff.evaluation.methods import FullSequence, Several
+from anchordiff.evaluation.methods import Coarse, FullSequence, Generative, OneSample, StraightLine
 from anchordiff.judge import FunctionJudge
 from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
 from anchordiff.samplers import FlowSampler
@@ -48,6 +48,22 @@ class Noisy:
 def measure(attempt: Attempt, batch: Ways) -> dict[str, Tensor]:
     miss = (attempt.trajectory[:, -1, 0] - batch.condition.value).abs()
     return {"success": miss < 0.5, "miss": miss, "height": attempt.trajectory[:, -1, 0]}
+
+
+@dataclass(frozen=True)
+class Drawn(Noisy):
+    """Noisy, as often as one likes."""
+
+    def samples(self, batch, count, generator):
+        noise = torch.randn(len(batch), count, *batch.trajectory.shape[1:], generator=generator)
+        return batch.trajectory[:, None] + self.size * noise
+
+
+def measure_many(attempt: Attempt, batch: Ways) -> dict[str, Tensor]:
+    values = measure(attempt, batch)
+    if attempt.candidates is not None:
+        values["warmth"] = attempt.candidates[..., 0].std(dim=1).mean(dim=1)
+    return values
 
 
 COLUMNS = (
@@ -91,6 +107,19 @@ def test_times_are_taken_where_they_are_asked_for():
     assert run(Noisy(), timed=0).results[0].seconds_alone is None
 
 
+def test_what_is_measured_of_many_is_measured_of_all_that_draw():
+    options = {"measure": measure_many, "several": 500, "batch_size": 4}
+    found = run(Noisy(1.0), Drawn(1.0, name="drawn"), Drawn(2.0, name="wide"), **options)
+    assert "warmth" not in found["noisy"].values
+    for name, size in (("drawn", 1.0), ("wide", 2.0)):
+        warmth = found[name]["warmth"]
+        assert warmth.isnan().tolist() == [False] * 4 + [True] * 7
+        assert found[name].summary(COLUMNS)["warmth"] == pytest.approx(size, rel=0.05)
+        assert torch.equal(found[name]["miss"], run(Drawn(size, name=name), batch_size=4).results[0]["miss"])
+        assert not found[name].chose
+    assert "warmth" not in run(Drawn(), measure=measure_many).results[0].values
+
+
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("options", "message"),
@@ -98,6 +127,7 @@ def test_times_are_taken_where_they_are_asked_for():
         ({"size": 0}, "size must be an integer of at least 1, found 0"),
         ({"batch_size": 0}, "batch_size must be an integer of at least 1, found 0"),
         ({"timed": -1}, "timed must be an integer of at least 0, found -1"),
+        ({"several": -1}, "several must be an integer of at least 0, found -1"),
     ],
 )
 def test_bad_numbers_are_refused(options, message):
@@ -149,12 +179,16 @@ def test_several_samples_are_those_of_the_pipeline(tiny_keypoints, tiny_denoiser
     pipe = TwoStagePipeline(
         tiny_keypoints(), tiny_denoiser(), PipelineConfig(horizon=16, num_keypoints=4, steps=2)
     )
-    method = Several(pipeline=pipe, candidates=3)
-    attempt = method(batch, torch.Generator().manual_seed(0))
     made = pipe.generate(batch.condition, num_samples=3, generator=torch.Generator().manual_seed(0))
-    assert method.name == "pipeline, 3 samples"
-    assert torch.equal(attempt.candidates.flatten(0, 1), made.trajectory)
-    assert torch.equal(attempt.trajectory, attempt.candidates[:, 0])
+    for method, expected in (
+        (OneSample(pipeline=pipe), made.trajectory),
+        (Coarse(pipeline=pipe), made.coarse),
+    ):
+        drawn = method.samples(batch, 3, torch.Generator().manual_seed(0))
+        assert isinstance(method, Generative)
+        assert drawn.shape == (2, 3, 16, 2)
+        assert torch.equal(drawn.flatten(0, 1), expected)
+    assert not isinstance(StraightLine(pipeline=pipe), Generative)
 
 
 def test_full_sequences_may_be_chosen_among(tiny_keypoints, batch):

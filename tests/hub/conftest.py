@@ -2,7 +2,7 @@
 
 import pytest
 
-from anchordiff.nn.transformer import TransformerConfig
+from anchordiff.nn.config import TransformerConfig
 from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
 from anchordiff.states import StateSpace
 

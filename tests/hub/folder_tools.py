@@ -5,7 +5,7 @@ import json
 import torch
 from safetensors.torch import load_file, save_file
 
-from anchordiff.hub.folders import digests_of
+from anchordiff.hub.layout import digests_of
 
 
 def assert_same_weights(a, b, **tolerance):

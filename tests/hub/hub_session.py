@@ -31,11 +31,12 @@ def main(home):
 
 
 def build(num_keypoints):
-    from anchordiff.domains.maze.encoder import MazeEncoderConfig
-    from anchordiff.nn.transformer import TransformerConfig
+    from anchordiff.domains.maze.config import MazeEncoderConfig
+    from anchordiff.nn.config import TransformerConfig
     from anchordiff.pipeline import TwoStagePipeline
-    from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
-    from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+    from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
+    from anchordiff.stages.denoiser import InterpDenoiser
+    from anchordiff.stages.keypoints import KeypointDiffusion
 
     tiny = {"transformer": TransformerConfig(width=32, depth=1), "encoder": MazeEncoderConfig()}
     return TwoStagePipeline(

@@ -15,7 +15,7 @@ import anchordiff
 from anchordiff import hub
 from anchordiff.errors import CorruptFileError
 from anchordiff.hub import from_pretrained, save_pretrained
-from anchordiff.hub.folders import digests_of
+from anchordiff.hub.layout import digests_of
 from anchordiff.schedules import Rectified, make_schedule
 from anchordiff.training import RunOptions, TrainConfig, fit
 

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anchordiff.nn.embeddings import ContextEmbedding, fourier_features, fourier_size
+from anchordiff.nn.embeddings import ContextEmbedding
+from anchordiff.nn.fourier import fourier_features, fourier_size
 
 
 @given(dim=st.integers(1, 3), octaves=st.integers(0, 5), value=st.floats(-3, 3, width=32))

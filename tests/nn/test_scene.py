@@ -9,8 +9,10 @@ from torch import Tensor
 
 from anchordiff.conditions import Condition
 from anchordiff.configs import config_from_json, config_to_json
-from anchordiff.domains.maze.encoder import MazeEncoderConfig
-from anchordiff.nn.scene import Encoder, EncoderConfig, Scene
+from anchordiff.domains.maze.config import MazeEncoderConfig
+from anchordiff.nn.config import EncoderConfig
+from anchordiff.nn.encoder import Encoder
+from anchordiff.nn.scene import Scene
 from anchordiff.states import StateSpace
 
 

@@ -11,16 +11,18 @@ from anchordiff.anchors import AnchorSet
 from anchordiff.domains.vector import VectorCondition, VectorEncoderConfig
 from anchordiff.masks import Even
 from anchordiff.nn.attention import CrossAttention
+from anchordiff.nn.config import TransformerConfig
 from anchordiff.nn.frame import Frame
 from anchordiff.nn.scene import Scene
-from anchordiff.nn.transformer import TransformerConfig
-from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+from anchordiff.stages.config import KeypointDiffusionConfig
+from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.states import StateSpace
 
 seeds = st.integers(0, 2**31)
 SPACES = [
     StateSpace(positions=3),
     StateSpace(positions=2, velocities=True, scale=(0.5, 3.0), centre=(1.0, -1.0)),
+    StateSpace(positions=2, velocities=True, keypoint_velocities=True, scale=(0.5, 3.0)),
     StateSpace(positions=2, angles=(0,)),
 ]
 
@@ -77,7 +79,7 @@ def test_a_few_samples_go_the_compiled_way_and_many_the_same_way_through_torch(s
     roughen(model)
     condition = VectorCondition(start=torch.ones(1, space.positions), goal=-torch.ones(1, space.positions))
     anchors = AnchorSet.from_mask(Even(5).sample(1, 12))
-    z_t = torch.randn(1, 5, space.dim, generator=torch.Generator().manual_seed(0))
+    z_t = torch.randn(1, 5, space.of_keypoints.dim, generator=torch.Generator().manual_seed(0))
     t = torch.tensor([0.6])
     with torch.no_grad():
         few = model(z_t, t, anchors, condition)

@@ -7,10 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from anchordiff.domains.maze.encoder import MazeEncoderConfig, MazeScene
+from anchordiff.domains.maze.config import MazeEncoderConfig
+from anchordiff.domains.maze.encoder import MazeScene
+from anchordiff.nn.config import EncoderConfig, TransformerConfig
 from anchordiff.nn.frame import Frame
-from anchordiff.nn.scene import EncoderConfig, Scene
-from anchordiff.nn.transformer import RefinementTransformer, TransformerConfig
+from anchordiff.nn.scene import Scene
+from anchordiff.nn.transformer import RefinementTransformer
 from anchordiff.states import StateSpace
 
 CONFIG = TransformerConfig(width=16, depth=3, heads=2)

@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from anchordiff.domains.maze.condition import MazeCondition
-from anchordiff.domains.maze.encoder import MazeEncoderConfig
-from anchordiff.nn.transformer import TransformerConfig
+from anchordiff.domains.maze.config import MazeEncoderConfig
+from anchordiff.nn.config import TransformerConfig
 from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
-from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
-from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
+from anchordiff.stages.denoiser import InterpDenoiser
+from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.states import StateSpace
 
 

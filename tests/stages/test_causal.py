@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from anchordiff.anchors import AnchorSet
 from anchordiff.domains.vector import VectorCondition, VectorEncoderConfig
 from anchordiff.masks import Even
-from anchordiff.nn.transformer import TransformerConfig
-from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
+from anchordiff.nn.config import TransformerConfig
+from anchordiff.stages.config import InterpDenoiserConfig
+from anchordiff.stages.denoiser import InterpDenoiser
 from anchordiff.states import StateSpace
 
 HORIZON = 16

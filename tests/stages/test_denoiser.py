@@ -13,7 +13,7 @@ from anchordiff.domains.maze import ParticleMazeConfig, ParticleMazeDataset
 from anchordiff.domains.maze.condition import MazeCondition
 from anchordiff.interpolation import interpolate
 from anchordiff.masks import Ends, Even, Random
-from anchordiff.nn.transformer import TransformerConfig
+from anchordiff.nn.config import TransformerConfig
 from anchordiff.stages.denoiser import _distance_to_anchors
 from anchordiff.states import StateSpace
 

@@ -12,20 +12,22 @@ from torch import Tensor, nn
 
 from anchordiff.conditions import Condition
 from anchordiff.configs import config_from_json, config_to_json
-from anchordiff.domains.maze.encoder import MazeEncoderConfig
+from anchordiff.domains.maze.config import MazeEncoderConfig
 from anchordiff.domains.vector import VectorEncoderConfig
 from anchordiff.errors import CorruptFileError
 from anchordiff.hub import from_pretrained, save_pretrained
-from anchordiff.hub.folders import digests_of
+from anchordiff.hub.layout import digests_of
 from anchordiff.judge import FunctionJudge, Judge
+from anchordiff.nn.config import EncoderConfig, TransformerConfig
 from anchordiff.nn.embeddings import ContextEmbedding
+from anchordiff.nn.encoder import Encoder
 from anchordiff.nn.frame import Frame
-from anchordiff.nn.scene import Encoder, EncoderConfig, Scene
-from anchordiff.nn.transformer import TransformerConfig
+from anchordiff.nn.scene import Scene
 from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
-from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
-from anchordiff.stages.earlier import pad_scalar, upgrade_config
-from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
+from anchordiff.stages.denoiser import InterpDenoiser
+from anchordiff.stages.earlier import pad_scalar
+from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.states import StateSpace
 
 BODY = TransformerConfig(width=16, depth=1, heads=2)
@@ -130,14 +132,15 @@ def earlier(
 @pytest.mark.parametrize("dim", [2, 4])
 @pytest.mark.parametrize("kind", [KeypointDiffusionConfig, InterpDenoiserConfig])
 def test_configs_of_0_1_load(kind, dim, tagged):
-    states = StateSpace(velocities=dim == 4, scale=1.5 if kind is KeypointDiffusionConfig else 2.0)
+    scale = 1.5 if kind is KeypointDiffusionConfig else 2.0
+    states = StateSpace(velocities=dim == 4, keypoint_velocities=dim == 4, scale=scale)
     encoder = MazeEncoderConfig(cell_channels=8, value_iteration=False)
     config = kind(states=states, encoder=encoder, num_keypoints=5, horizon=24)
     saved = json.loads(json.dumps(earlier(config, dim=dim, tagged=tagged)))
     before = json.dumps(saved)
     assert config_from_json(kind, saved) == config
     assert json.dumps(saved) == before
-    assert upgrade_config(config_to_json(config)) == config_to_json(config)
+    assert kind.upgrade(config_to_json(config)) == config_to_json(config)
 
 
 def test_a_whole_folder_of_0_1_loads(tmp_path, tiny_keypoints):

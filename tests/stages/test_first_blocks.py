@@ -5,7 +5,7 @@ import torch
 
 from anchordiff.anchors import AnchorSet
 from anchordiff.masks import Even
-from anchordiff.nn.transformer import TransformerConfig
+from anchordiff.nn.config import TransformerConfig
 
 
 def test_the_first_blocks_give_the_estimate_of_the_last_one_kept(tiny_keypoints, roughen, mazes):

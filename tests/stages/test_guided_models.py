@@ -11,13 +11,14 @@ from anchordiff.anchors import AnchorSet
 from anchordiff.costs import SmoothnessCost, SphereCost
 from anchordiff.domains.vector import VectorCondition, VectorEncoderConfig
 from anchordiff.masks import Even
+from anchordiff.nn.config import TransformerConfig
 from anchordiff.nn.frame import Frame
-from anchordiff.nn.transformer import TransformerConfig
 from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
 from anchordiff.schedules import Rectified
-from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
+from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
+from anchordiff.stages.denoiser import InterpDenoiser
 from anchordiff.stages.guidance import ClassifierFreeGuidance, CostGuidance, GuidedStep
-from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.states import StateSpace
 
 BODY = TransformerConfig(width=16, depth=1, heads=2)
@@ -40,7 +41,7 @@ def vectors(states: StateSpace, *, context: int = 2, tokens: int = 3) -> TwoStag
 @pytest.mark.parametrize("velocities", [False, True])
 def test_an_untrained_pipeline_is_a_bridge_and_is_steered_as_one(velocities):
     # Untrained, stage 1 is the best estimate of a Brownian bridge, and stage 2 leaves it alone.
-    states = StateSpace(positions=2, velocities=velocities, scale=(1.5, 0.5))
+    states = StateSpace(positions=2, velocities=velocities, keypoint_velocities=velocities, scale=(1.5, 0.5))
     pipe, cost, weight = vectors(states), Linear(1), 0.8
     start, goal = torch.tensor([[0.0, 1.0]]), torch.tensor([[3.0, -1.0]])
     condition = VectorCondition(start=start, goal=goal)

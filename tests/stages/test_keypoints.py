@@ -7,8 +7,8 @@ from torch import nn
 from anchordiff.anchors import AnchorSet
 from anchordiff.domains.maze import ParticleMazeConfig, ParticleMazeDataset
 from anchordiff.masks import Ends, Even, Random
+from anchordiff.nn.config import TransformerConfig
 from anchordiff.nn.frame import Frame
-from anchordiff.nn.transformer import TransformerConfig
 from anchordiff.samplers import DDIMSampler, DDPMSampler, ElementNoise, FlowSampler, to_x0
 from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.states import StateSpace

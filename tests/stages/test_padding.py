@@ -18,9 +18,10 @@ from anchordiff.domains.vector import (
     VectorEncoderConfig,
 )
 from anchordiff.masks import Ends, Even, Random
-from anchordiff.nn.transformer import TransformerConfig
-from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
-from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+from anchordiff.nn.config import TransformerConfig
+from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
+from anchordiff.stages.denoiser import InterpDenoiser
+from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.states import StateSpace
 from anchordiff.training import DenoiserObjective, Draw, KeypointObjective
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from anchordiff.domains.vector import VectorCondition, VectorEncoderConfig
-from anchordiff.nn.transformer import TransformerConfig
+from anchordiff.nn.config import TransformerConfig
 from anchordiff.pipeline import TwoStagePipeline
 from anchordiff.stages import InterpDenoiser, InterpDenoiserConfig, KeypointDiffusion, KeypointDiffusionConfig
 from anchordiff.states import StateSpace

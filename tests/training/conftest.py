@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from anchordiff.training import Draw, Slot
+from anchordiff.data import Slot
+from anchordiff.training import Draw
 
 
 class Halver(nn.Module):

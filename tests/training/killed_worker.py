@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from anchordiff.training import Draw, RunOptions, Slot, TrainConfig, fit
+from anchordiff.data import Slot
+from anchordiff.training import Draw, RunOptions, TrainConfig, fit
 
 STEPS = 60
 RANDOM_KILLS = 6

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from anchordiff.data import Slot
 from anchordiff.errors import TrainingError
-from anchordiff.training import Draw, Slot, TrainConfig, TrainState, save_checkpoint, train
+from anchordiff.training import Draw, TrainConfig, TrainState, save_checkpoint, train
 
 SHORT = TrainConfig(steps=12, batch_size=8, warmup_steps=2, learning_rate=1e-2)
 

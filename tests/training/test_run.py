@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from anchordiff.data import Slot
 from anchordiff.errors import CorruptFileError, TrainingError
-from anchordiff.training import Draw, RunOptions, Slot, TrainConfig, fit, read_checkpoint, read_log
+from anchordiff.training import Draw, RunOptions, TrainConfig, fit, read_checkpoint, read_log
 
 CONFIG = TrainConfig(steps=30, batch_size=8, warmup_steps=5, learning_rate=1e-2, ema_decay=0.9)
 QUIET = RunOptions(log_every=4, save_every=10, tensorboard=False, progress=False)

@@ -18,7 +18,8 @@ from anchordiff.states import StateSpace
 from anchordiff.training import RunOptions, TrainConfig, read_log
 from anchordiff.training.bootstrap import Bootstrap
 from anchordiff.training.checkpoint import read_checkpoint
-from anchordiff.training.load import has_run, load_stage
+from anchordiff.training.layout import has_run
+from anchordiff.training.load import load_stage
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective
 from anchordiff.training.process import pick_device
 from anchordiff.training.stage import StageRun, fit_denoiser, fit_keypoints, take_weights

@@ -13,10 +13,11 @@ from safetensors.torch import load_file
 from anchordiff import train_pipeline
 from anchordiff.domains.vector import TrajectoryConfig, TrajectoryDataset, VectorCondition
 from anchordiff.errors import TrainingError
-from anchordiff.nn.transformer import TransformerConfig
+from anchordiff.nn.config import TransformerConfig
 from anchordiff.pipeline import TwoStagePipeline
-from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
-from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
+from anchordiff.stages.denoiser import InterpDenoiser
+from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.training import (
     DenoiserObjective,
     KeypointObjective,

@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from anchordiff.training import Draw, RunOptions, Slot, TrainConfig, fit, joined, train
+from anchordiff.data import Slot
+from anchordiff.training import Draw, RunOptions, TrainConfig, fit, joined, train
 
 CONFIG = TrainConfig(steps=25, batch_size=8, accumulate=2, learning_rate=1e-2, warmup_steps=5, clip_norm=0.5)
 

@@ -100,6 +100,9 @@ def _dispatch(words: list[str]) -> int:
     for name, module, cls, _ in _COMMANDS:
         parts = name.split()
         if words[: len(parts)] == parts:
+            from anchordiff.cli._deferred import defer_torch
+
+            defer_torch()  # before anything imports it
             from anchordiff.cli._run import run_command
 
             return run_command(name, f"{_PACKAGE}.{module}", cls, words[len(parts) :])

@@ -1,5 +1,7 @@
 """What commands write and print."""
 
+from __future__ import annotations
+
 import io
 import sys
 from collections.abc import Collection, Iterator, Mapping
@@ -9,13 +11,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from torch import Tensor
+import torch
 
 from anchordiff.errors import AnchorDiffError, CorruptFileError
 from anchordiff.files import write_json, write_whole
-from anchordiff.hub.folders import CLASS_NAME, CONFIG, WEIGHTS, read_json
-from anchordiff.hub.sources import INDEX
-from anchordiff.training.load import TRAINING
+from anchordiff.hub.layout import CLASS_NAME, CONFIG, INDEX, WEIGHTS, read_json
+from anchordiff.training.layout import TRAINING
 from anchordiff.version import __version__
 
 LARGEST_SEED: Final = 2**63 - 1
@@ -70,7 +71,7 @@ def write_settings(out: Path, command: object) -> None:
     write_json(out / "config.json", {"anchordiff_version": __version__, **told, **settings})
 
 
-def write_arrays(path: Path, **arrays: Tensor) -> None:
+def write_arrays(path: Path, **arrays: torch.Tensor) -> None:
     """Write tensors as a compressed .npz file, atomically."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **{n: v.cpu().numpy() for n, v in arrays.items()})

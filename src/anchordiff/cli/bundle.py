@@ -8,18 +8,14 @@ from typing import Any, Literal
 import torch
 import tyro
 
-from anchordiff import hub
+import anchordiff as ad
 from anchordiff.cli._output import check_out
 from anchordiff.domains.domain import FULL_SEQUENCE
 from anchordiff.files import write_whole
-from anchordiff.hub.folders import CONFIG, WEIGHTS
-from anchordiff.hub.sources import INDEX
-from anchordiff.nn import Encoder
-from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
+from anchordiff.hub.layout import CONFIG, INDEX, WEIGHTS
+from anchordiff.pipeline.config import PipelineConfig
 from anchordiff.samplers import Spacing
-from anchordiff.stages.denoiser import InterpDenoiser
-from anchordiff.stages.keypoints import KeypointDiffusion
-from anchordiff.training.load import TRAINING, has_run, load_stage
+from anchordiff.training.layout import TRAINING, has_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +52,10 @@ class Bundle:
     def execute(self) -> None:
         """Check, load, write."""
         self._check_out()
-        keypoints = load_stage(self.keypoints, KeypointDiffusion, name="--keypoints")
+        keypoints = ad.training.load_stage(self.keypoints, ad.KeypointDiffusion, name="--keypoints")
         if self.keypoint_blocks is not None:
             keypoints = keypoints.first_blocks(self.keypoint_blocks)
-        denoiser = load_stage(self.denoiser, InterpDenoiser, name="--denoiser")
+        denoiser = ad.training.load_stage(self.denoiser, ad.InterpDenoiser, name="--denoiser")
         config = PipelineConfig(
             horizon=denoiser.config.horizon,
             num_keypoints=keypoints.config.num_keypoints,
@@ -69,11 +65,11 @@ class Bundle:
             spacing=self.spacing,
         )
         dtype = torch.float16 if self.half else None
-        TwoStagePipeline(keypoints, denoiser, config).save_pretrained(self.out, dtype=dtype)
+        ad.TwoStagePipeline(keypoints, denoiser, config).save_pretrained(self.out, dtype=dtype)
         runs = {"keypoints": self.keypoints, "denoiser": self.denoiser}
         if self.full_sequence is not None:
-            model = load_stage(self.full_sequence, KeypointDiffusion, name="--full-sequence")
-            hub.save_pretrained(model, self.out / FULL_SEQUENCE, dtype=dtype)
+            model = ad.training.load_stage(self.full_sequence, ad.KeypointDiffusion, name="--full-sequence")
+            ad.save_pretrained(model, self.out / FULL_SEQUENCE, dtype=dtype)
             runs[FULL_SEQUENCE] = self.full_sequence
         for name, run in runs.items():
             for file in ("config.json", "log.jsonl"):
@@ -92,7 +88,7 @@ class Bundle:
             check_out(part, own=(CONFIG, WEIGHTS, TRAINING) if older else ())
 
 
-def _is_one(first: Encoder[Any, Any], second: Encoder[Any, Any]) -> bool:
+def _is_one(first: "ad.nn.Encoder[Any, Any]", second: "ad.nn.Encoder[Any, Any]") -> bool:
     """Whether stage 2 was trained on the very encoder of stage 1, so that a plan needs it once."""
     own = dict(second.named_parameters())
     return first.config == second.config and all(

@@ -9,8 +9,10 @@ import tyro
 
 from anchordiff.cli._output import check_out, show_table
 from anchordiff.configs import config_to_json
-from anchordiff.domains.maze import ParticleMazeConfig, ParticleMazeDataset, write_shards
-from anchordiff.domains.pointmaze.data import Flavour, GenerationConfig, MazeName, generate
+from anchordiff.domains import maze
+from anchordiff.domains.maze.data.config import ParticleMazeConfig
+from anchordiff.domains.pointmaze import data
+from anchordiff.domains.pointmaze.data.generation import Flavour, GenerationConfig, MazeName
 from anchordiff.files import write_json
 
 
@@ -39,8 +41,8 @@ class DataParticle:
         """Write what is missing."""
         check_out(self.out)
         began = time.perf_counter()
-        dataset = ParticleMazeDataset(self.data, size=self.size)
-        made = write_shards(dataset, self.out, shard_size=self.shard_size, rebuild=self.rebuild)
+        dataset = maze.ParticleMazeDataset(self.data, size=self.size)
+        made = maze.write_shards(dataset, self.out, shard_size=self.shard_size, rebuild=self.rebuild)
         settings = {"size": self.size, "shard_size": self.shard_size, "data": config_to_json(self.data)}
         write_json(self.out / "config.json", settings)
         seconds = time.perf_counter() - began
@@ -79,7 +81,7 @@ class DataPointmaze:
         config = GenerationConfig(
             maze=self.maze, steps=self.steps, flavour=self.flavour, noise=self.noise, seed=self.seed
         )
-        made = generate(config, self.out, dataset_id=self.dataset_id)
+        made = data.generate(config, self.out, dataset_id=self.dataset_id)
         show_table(
             {
                 "data set": made.dataset_id,

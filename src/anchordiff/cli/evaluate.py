@@ -8,12 +8,12 @@ from typing import Annotated, Any, ClassVar
 import torch
 import tyro
 
+import anchordiff as ad
 from anchordiff.checks import check_integer
 from anchordiff.cli._domains import open_domain, with_domain
 from anchordiff.cli._output import LARGEST_SEED, check_folder, working
 from anchordiff.domains.domain import Benchmark, BenchmarkSettings
 from anchordiff.files import locked
-from anchordiff.pipeline import TwoStagePipeline
 from anchordiff.training.process import pick_device
 
 
@@ -68,7 +68,7 @@ class Evaluate:
             raise ValueError(f"--pipeline must be given: the domain {self.domain} has no bundled weights")
         out = self.out or Path("runs") / "evaluation" / benchmark.name
         check_folder(out)
-        pipeline = TwoStagePipeline.from_pretrained(source).to(device)
+        pipeline = ad.TwoStagePipeline.from_pretrained(source).to(device)
         settings = BenchmarkSettings(
             source=source,
             size=self.size,

@@ -8,14 +8,13 @@ from typing import Annotated, Any, ClassVar
 
 import tyro
 
+import anchordiff as ad
 from anchordiff.checks import check_integer
 from anchordiff.cli._domains import open_domain, with_domain
 from anchordiff.cli._output import LARGEST_SEED, check_out, show_table, working, write_arrays, write_settings
 from anchordiff.domains.domain import PlanOptions, PlanRequest, PlanSettings
 from anchordiff.errors import AnchorDiffError
 from anchordiff.files import locked, write_json
-from anchordiff.pipeline import TwoStagePipeline
-from anchordiff.plots import save_figure
 from anchordiff.training.process import pick_device
 
 
@@ -68,7 +67,7 @@ class Generate:
         if source is None:
             raise ValueError(f"--pipeline must be given: the domain {self.domain} has no bundled weights")
         device = pick_device(self.device)
-        pipeline = TwoStagePipeline.from_pretrained(source).to(device)
+        pipeline = ad.TwoStagePipeline.from_pretrained(source).to(device)
         settings = PlanSettings(horizon=self.horizon, num_samples=self.num_samples, seed=self.seed)
         job = request.open(pipeline, settings)
         # So that no set-up is in the time below; of the same size, since few candidates take another way.
@@ -83,7 +82,7 @@ class Generate:
             write_json(self.out / "metrics.json", metrics)
             pictures = job.pictures(plan)
             for name, figure in pictures.items():
-                save_figure(figure, self.out / f"{name}.png")
+                ad.plots.save_figure(figure, self.out / f"{name}.png")
         show_table({**job.rows(metrics), "time": f"{1000 * seconds:.0f} ms for all candidates"})
         files = ", ".join(
             [*(f"{name}.png" for name in pictures), "samples.npz", "metrics.json", "config.json"]

@@ -6,17 +6,13 @@ from pathlib import Path
 
 import torch
 
+import anchordiff as ad
 from anchordiff.anchors import AnchorSet
 from anchordiff.checks import check_integer
 from anchordiff.cli._output import LARGEST_SEED, check_out, write_arrays, write_settings
-from anchordiff.domains.maze.plots import draw_denoising, draw_samples
-from anchordiff.domains.maze.tasks import held_out_task, read_task
 from anchordiff.masks import Even
 from anchordiff.pipeline.config import SamplerName, make_sampler
-from anchordiff.plots import save_figure
 from anchordiff.samplers import Spacing
-from anchordiff.stages.keypoints import KeypointDiffusion
-from anchordiff.training.load import load_stage
 from anchordiff.training.process import pick_device
 
 
@@ -54,6 +50,10 @@ class SampleKeypoints:
 
     def execute(self) -> None:
         """Draw samples and their pictures."""
+        from anchordiff.domains.maze.plots import draw_denoising, draw_samples
+        from anchordiff.domains.maze.tasks import held_out_task, read_task
+        from anchordiff.plots import save_figure
+
         check_integer("--num-samples", self.num_samples)
         check_integer("--seed", self.seed, least=0, most=LARGEST_SEED, most_is="2**63 - 1")
         sampler = make_sampler(self.sampler, self.steps, self.spacing)
@@ -71,10 +71,10 @@ class SampleKeypoints:
             task = read_task(self.maze, start=None, goal=None, horizon=horizon)
         count = model.config.num_keypoints if self.num_keypoints is None else self.num_keypoints
         anchors = AnchorSet.from_mask(Even(count).sample(self.num_samples, horizon)).to(device)
-        states: list[torch.Tensor] = []
+        states: list["torch.Tensor"] = []
         times: list[float] = []
 
-        def keep(step: int, t: float, z_t: torch.Tensor, z_0: torch.Tensor) -> None:
+        def keep(step: int, t: float, z_t: "torch.Tensor", z_0: "torch.Tensor") -> None:
             states.append(z_t[0].cpu())
             times.append(t)
 
@@ -98,6 +98,6 @@ class SampleKeypoints:
         )
 
 
-def _load(source: str) -> KeypointDiffusion:
+def _load(source: str) -> "ad.KeypointDiffusion":
     """Stage 1 of a pipeline, or of a run."""
-    return load_stage(source, KeypointDiffusion, name="--keypoints")
+    return ad.training.load_stage(source, ad.KeypointDiffusion, name="--keypoints")

@@ -10,21 +10,19 @@ from typing import Annotated, Any, ClassVar, Final
 import torch
 import tyro
 
+from anchordiff import plots, stages, training
 from anchordiff.cli._domains import open_domain, with_domain
 from anchordiff.cli._output import check_out
 from anchordiff.data.source import Source, TrainingData
 from anchordiff.domains.domain import Domain, StageConfig
 from anchordiff.errors import CorruptFileError
-from anchordiff.hub.folders import CONFIG, WEIGHTS, read_json
-from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
-from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
-from anchordiff.training import RunOptions, TrainConfig, read_log
+from anchordiff.hub.layout import CONFIG, WEIGHTS, read_json
+from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
 from anchordiff.training.bootstrap import Bootstrap
-from anchordiff.training.load import COMMAND, TRAINING, has_run, load_stage
+from anchordiff.training.config import RunOptions, TrainConfig
+from anchordiff.training.layout import COMMAND, TRAINING, has_run
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective, training_masks
-from anchordiff.training.pipeline import PipelineRun, fit_pipeline
 from anchordiff.training.process import is_first, pick_device, say
-from anchordiff.training.stage import StageResult, StageRun, fit_denoiser, fit_keypoints
 
 _MAX_SECONDS: Final = "--run.max-seconds"
 
@@ -91,9 +89,9 @@ class TrainFlags(ABC):
     def fit(self, domain: Domain) -> None:
         """Open the data, make the model and train it."""
 
-    def options(self, *, init: str | None = None) -> StageRun:
+    def options(self, *, init: str | None = None) -> "training.StageRun":
         """The flags as the library takes them."""
-        return StageRun(
+        return training.StageRun(
             train=self.train,
             run=self.run,
             resume=self.resume,
@@ -129,13 +127,11 @@ def check_stage_folder(out: Path, *, resume: bool) -> None:
     check_out(out, own=(TRAINING, CONFIG, WEIGHTS) if goes_on else (TRAINING,))
 
 
-def report(result: StageResult, out: Path) -> None:
+def report(result: "training.StageResult", out: Path) -> None:
     """Draw the curves, and say how a run ended."""
     if is_first():
-        from anchordiff.plots import draw_curves, save_figure
-
-        log = read_log(out / TRAINING / "log.jsonl")
-        save_figure(draw_curves(log, title=str(out)), out / TRAINING / "curves.png", dpi=100)
+        log = training.read_log(out / TRAINING / "log.jsonl")
+        plots.save_figure(plots.draw_curves(log, title=str(out)), out / TRAINING / "curves.png", dpi=100)
     if result.finished:
         say(f"finished after step {result.step}; the model is in {out}\n")
     else:
@@ -191,10 +187,14 @@ class TrainKeypoints(TrainFlags):
         """Train, or go on training."""
         flags: Any = self
         check_stage_folder(self.out, resume=self.resume)
-        first = None if self.init is None else load_stage(self.init, KeypointDiffusion, name="--init").config
+        first = (
+            None
+            if self.init is None
+            else training.load_stage(self.init, stages.KeypointDiffusion, name="--init").config
+        )
         model, data = open_data(domain, flags.model, flags.data, trained=first)
         masks = training_masks(model.num_keypoints, even_share=self.even_share)
-        result = fit_keypoints(
+        result = training.fit_keypoints(
             model,
             data,
             self.out,
@@ -257,11 +257,15 @@ class TrainDenoiser(TrainFlags):
         if self.encoder is not None and flags.model.encoder != domain.denoiser.encoder:
             raise ValueError("--model.encoder must be left out where --encoder gives the whole encoder")
         check_stage_folder(self.out, resume=self.resume)
-        first = None if self.init is None else load_stage(self.init, InterpDenoiser, name="--init").config
+        first = (
+            None
+            if self.init is None
+            else training.load_stage(self.init, stages.InterpDenoiser, name="--init").config
+        )
         model, data = open_data(domain, flags.model, flags.data, trained=first)
         masks = training_masks(model.num_keypoints, even_share=self.even_share)
         keypoints = self.bootstrap.keypoints
-        result = fit_denoiser(
+        result = training.fit_denoiser(
             model,
             data,
             self.out,
@@ -313,11 +317,11 @@ class TrainPipeline(TrainFlags):
             horizon=keypoints.horizon,
             num_keypoints=keypoints.num_keypoints,
         )
-        run = PipelineRun(
+        run = training.PipelineRun(
             keypoints=KeypointObjective(terms=domain.keypoint_terms, masks=masks),
             denoiser=DenoiserObjective(terms=domain.denoiser_terms, masks=masks),
             options=self.options(),
             measure=domain.measure,
         )
-        if fit_pipeline(keypoints, denoiser, data, self.out, run=run, after=report) is not None:
+        if training.fit_pipeline(keypoints, denoiser, data, self.out, run=run, after=report) is not None:
             say(f"the pipeline is in {self.out}\n")

@@ -4,18 +4,6 @@ A domain's data set gives a `TrajectoryBatch` for a sample's index, and so for a
 of the place in a run.
 """
 
-from anchordiff.data.batch import TrajectoryBatch
-from anchordiff.data.indexed import IndexedDataset
-from anchordiff.data.interleaved import InterleavedDataset
-from anchordiff.data.slots import Slot, slots
-from anchordiff.data.source import Source, TrainingData
+import lazy_loader
 
-__all__ = [
-    "IndexedDataset",
-    "InterleavedDataset",
-    "Slot",
-    "Source",
-    "TrainingData",
-    "TrajectoryBatch",
-    "slots",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

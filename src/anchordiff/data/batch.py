@@ -1,10 +1,12 @@
 """What training reads: trajectories with what they were made for."""
 
+from __future__ import annotations
+
 from abc import ABC
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
 
 from anchordiff.conditions import Condition
 from anchordiff.records import TensorRecord
@@ -23,5 +25,5 @@ class TrajectoryBatch(TensorRecord, ABC):
     """
 
     condition: Condition
-    trajectory: Float[Tensor, "batch horizon dim"]
-    valid: Bool[Tensor, "batch horizon"] | None = None
+    trajectory: Float[torch.Tensor, "batch horizon dim"]
+    valid: Bool[torch.Tensor, "batch horizon"] | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, final
 
 from anchordiff.data.batch import TrajectoryBatch
-from anchordiff.data.slots import Slot
+from anchordiff.data.slot import Slot
 from anchordiff.states import StateSpace
 
 Stream = TypeVar("Stream", bound="TrainingData")

@@ -1,27 +1,27 @@
 """What the commands need to know of a world: a `Domain`."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
+import torch
 from jaxtyping import Float
-from torch import Tensor
 
-from anchordiff import hub, plugins
+import anchordiff as ad
+from anchordiff import plugins
 from anchordiff.checks import check_integer
 from anchordiff.configs import exact
 from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.data.source import Source
-from anchordiff.pipeline import Plan, TwoStagePipeline
 from anchordiff.pipeline.config import SamplerName
+from anchordiff.pipeline.records import Plan
 from anchordiff.pipeline.request import StageOptions
-from anchordiff.stages.denoiser import InterpDenoiserConfig
-from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+from anchordiff.stages.config import Clamp, ClampDims, InterpDenoiserConfig, KeypointDiffusionConfig
 from anchordiff.stages.loss import Term
-from anchordiff.stages.restore import Clamp, ClampDims
-from anchordiff.training.load import load_stage
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -119,7 +119,7 @@ class PlanJob(ABC):
         """Pictures by the names of their files, without an ending."""
 
     @abstractmethod
-    def arrays(self, plan: Plan) -> Mapping[str, Tensor]:
+    def arrays(self, plan: Plan) -> Mapping[str, torch.Tensor]:
         """All that a notebook needs to draw it again."""
 
 
@@ -130,7 +130,7 @@ class PlanRequest(ABC):
     """The bundled pipeline that is taken where none is named."""
 
     @abstractmethod
-    def open(self, pipeline: TwoStagePipeline, settings: PlanSettings) -> PlanJob:
+    def open(self, pipeline: ad.TwoStagePipeline, settings: PlanSettings) -> PlanJob:
         """Set the pipeline the task.
 
         Raises:
@@ -160,27 +160,6 @@ class BenchmarkSettings:
     progress: bool
 
 
-def load_full_sequence(
-    folder: Path | None, pipeline: TwoStagePipeline, source: str
-) -> KeypointDiffusion | None:
-    """The full-sequence baseline: from its folder, or from beside a pipeline's stages, if it is there.
-
-    Args:
-        folder: of a run of `train keypoints` with as many keypoints as steps; none for that beside the pipeline.
-        pipeline: on whose device it is put.
-        source: where the pipeline is from.
-
-    Raises:
-        FileNotFoundError: if `folder` holds none.
-    """
-    if folder is not None:
-        return load_stage(folder, KeypointDiffusion, name="--full-sequence").to(pipeline.device)
-    try:
-        return hub.from_pretrained(source, KeypointDiffusion, subfolder=FULL_SEQUENCE).to(pipeline.device)
-    except FileNotFoundError:
-        return None
-
-
 class Benchmark(ABC):
     """Base of what `evaluate` can run: a frozen dataclass whose fields are flags."""
 
@@ -200,7 +179,7 @@ class Benchmark(ABC):
         """
 
     @abstractmethod
-    def run(self, pipeline: TwoStagePipeline, settings: BenchmarkSettings) -> str:
+    def run(self, pipeline: ad.TwoStagePipeline, settings: BenchmarkSettings) -> str:
         """Evaluate, write the files, and give what is printed.
 
         What else is needed is loaded first, and the folder `settings.out` made before any work.
@@ -286,8 +265,8 @@ class Domain(ABC):
         return config
 
     def measure(
-        self, batch: TrajectoryBatch, trajectory: Float[Tensor, "batch horizon dim"]
-    ) -> Mapping[str, Tensor]:
+        self, batch: TrajectoryBatch, trajectory: Float[torch.Tensor, "batch horizon dim"]
+    ) -> Mapping[str, torch.Tensor]:
         """Named numbers of each trajectory, made for the conditions of a batch of the domain's own."""
         return {}
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from anchordiff.checks import check_integer
 from anchordiff.data.batch import TrajectoryBatch
-from anchordiff.evaluation.methods import Attempt, Coarse, Method
+from anchordiff.evaluation.methods import Attempt, Coarse, Generative, Method
 from anchordiff.evaluation.results import Column, Evaluation, MethodResult
 from anchordiff.progress import progress_bar
 
@@ -32,6 +32,7 @@ def run_methods(
     measure: Measured,
     columns: tuple[Column, ...],
     device: torch.device | str = "cpu",
+    several: int = 0,
     seed: int = 0,
     batch_size: int = 100,
     timed: int = 20,
@@ -47,6 +48,8 @@ def run_methods(
         measure: what is measured of what a method made.
         columns: figures of the measures.
         device: where the methods want their conditions.
+        several: samples a condition that a method which draws (`Generative`) makes for the first batch, so that what
+            `measure` says of many is said of each such method; 0 for none.
         seed: of the noise, the same for every method.
         batch_size: conditions at a time.
         timed: plans made alone for the time of one; 0 takes no such times.
@@ -58,12 +61,14 @@ def run_methods(
     check_integer("size", size)
     check_integer("batch_size", batch_size)
     check_integer("timed", timed, least=0)
+    check_integer("several", several, least=0)
     device = torch.device(device)
     runner = _Runner(
         load=lambda indices: load(indices).to(device),
         measure=measure,
         device=device,
         size=size,
+        several=several,
         seed=seed,
         batch_size=batch_size,
         timed=min(timed, size),
@@ -87,13 +92,14 @@ class _Runner:
     measure: Measured
     device: torch.device
     size: int
+    several: int
     seed: int
     batch_size: int
     timed: int
 
     def run(self, method: Method, advance: Callable[[], object]) -> MethodResult:
         parts: list[dict[str, Tensor]] = []
-        seconds = 0.0
+        seconds, chose = 0.0, False
         # One generator for all batches, on the CPU: noise then depends neither on their size nor on the device.
         generator = torch.Generator().manual_seed(self.seed)
         for first in range(0, self.size, self.batch_size):
@@ -102,20 +108,37 @@ class _Runner:
                 method(batch, torch.Generator().manual_seed(0))
             attempt, taken = self._time(method, batch, generator)
             seconds += taken
+            chose = attempt.candidates is not None
             made = {name: getattr(attempt, name) for name in _MADE}
             values = dict(self.measure(attempt, batch))
             parts.append(values | {name: value for name, value in made.items() if value is not None})
             advance()
         joined = {name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]}
         attempt = Attempt(**{name: joined.pop(name) for name in _MADE if name in joined})
+        joined |= self._of_many(method, joined)
         untimed = isinstance(method, Coarse)  # it runs the second stage too, only to drop it
         return MethodResult(
             name=method.name,
             attempt=attempt,
             values=joined,
+            chose=chose,
             seconds_alone=None if untimed else self._alone(method),
             seconds_batched=None if untimed else seconds / self.size,
         )
+
+    def _of_many(self, method: Method, known: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What is measured of several samples for the first batch, and of no attempt; NaN for the other samples."""
+        if self.several == 0 or not isinstance(method, Generative):
+            return {}
+        batch = self.load(range(min(self.batch_size, self.size)))
+        drawn = method.samples(batch, self.several, torch.Generator().manual_seed(self.seed))
+        values = self.measure(Attempt(trajectory=drawn[:, 0], candidates=drawn), batch)
+        rest = (self.size - len(batch),)
+        return {
+            name: torch.cat([value.cpu().double(), torch.full(rest, torch.nan, dtype=torch.float64)])
+            for name, value in values.items()
+            if name not in known
+        }
 
     def _alone(self, method: Method) -> float | None:
         if self.timed == 0:

@@ -3,25 +3,28 @@
 Notation: points are (batch, steps, axes), in units of whoever asks.
 """
 
+from __future__ import annotations
+
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
 
-def path_length(points: Float[Tensor, "batch steps axes"]) -> Float[Tensor, " batch"]:
+def path_length(points: Float[torch.Tensor, "batch steps axes"]) -> Float[torch.Tensor, " batch"]:
     """Length of each polyline."""
-    length: Tensor = points.diff(dim=1).norm(dim=-1).sum(dim=1)
+    length: torch.Tensor = points.diff(dim=1).norm(dim=-1).sum(dim=1)
     return length
 
 
-def smoothness(points: Float[Tensor, "batch steps axes"]) -> Float[Tensor, " batch"]:
+def smoothness(points: Float[torch.Tensor, "batch steps axes"]) -> Float[torch.Tensor, " batch"]:
     """Mean squared second difference, in units² / step⁴; 0 for a straight line at even speed."""
     if points.shape[1] < 3:
         return points.new_zeros(len(points))
     return points.diff(n=2, dim=1).square().sum(dim=-1).mean(dim=1)
 
 
-def diversity(candidates: Float[Tensor, "batch candidates steps axes"]) -> Float[Tensor, " batch"]:
+def diversity(
+    candidates: Float[torch.Tensor, "batch candidates steps axes"],
+) -> Float[torch.Tensor, " batch"]:
     """Mean distance between two candidates of a condition: over pairs, and over steps.
 
     Raises:
@@ -31,13 +34,16 @@ def diversity(candidates: Float[Tensor, "batch candidates steps axes"]) -> Float
     if count < 2:
         raise ValueError(f"candidates must hold at least 2 for a condition, found {count}")
     first, second = torch.triu_indices(count, count, offset=1, device=candidates.device)
-    distance: Tensor = (candidates[:, first] - candidates[:, second]).norm(dim=-1)
+    distance: torch.Tensor = (candidates[:, first] - candidates[:, second]).norm(dim=-1)
     return distance.mean(dim=(1, 2))
 
 
 def energy_terms(
-    samples: Float[Tensor, "samples features"], data: Float[Tensor, "rows features"], *, paired: bool = False
-) -> Float[Tensor, " samples"]:
+    samples: Float[torch.Tensor, "samples features"],
+    data: Float[torch.Tensor, "rows features"],
+    *,
+    paired: bool = False,
+) -> Float[torch.Tensor, " samples"]:
     r"""Each sample's part in the energy distance to data; their mean is the distance (Székely and Rizzo 2013).
 
     .. math:: D^2 = 2\,E|X - Y| - E|X - X'| - E|Y - Y'|
@@ -70,6 +76,6 @@ def energy_terms(
     return 2 * between - within - own
 
 
-def _distances(a: Tensor, b: Tensor) -> Tensor:
+def _distances(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     # By products of matrices, as torch takes them for many rows, a row far from zero is away from itself.
     return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")

@@ -16,7 +16,7 @@ from anchordiff.masks import Even
 from anchordiff.pipeline import TwoStagePipeline
 from anchordiff.samplers import Sampler
 from anchordiff.stages.keypoints import KeypointDiffusion
-from anchordiff.stages.restore import restore
+from anchordiff.stages.restoration import restore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,16 @@ class Method(Protocol):
 
     def __call__(self, batch: TrajectoryBatch, generator: torch.Generator) -> Attempt:
         """Make a trajectory for each condition; only methods that say so look at `batch.trajectory`."""
+
+
+@runtime_checkable
+class Generative(Protocol):
+    """A method that draws: what is measured of many samples is measured of it, too."""
+
+    def samples(
+        self, batch: TrajectoryBatch, count: int, generator: torch.Generator
+    ) -> Float[Tensor, "batch candidates horizon dim"]:
+        """Draw several trajectories for each condition."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +91,13 @@ class Coarse:
         out = self.pipeline.generate(batch.condition, generator=generator)
         return Attempt(trajectory=out.coarse, keypoints=out.keypoints, coarse=out.coarse)
 
+    def samples(
+        self, batch: TrajectoryBatch, count: int, generator: torch.Generator
+    ) -> Float[Tensor, "batch candidates horizon dim"]:
+        """Generate several; see `Generative`."""
+        out = self.pipeline.generate(batch.condition, num_samples=count, generator=generator)
+        return rearrange(out.coarse, "(b n) h d -> b n h d", n=count)
+
 
 @dataclass(frozen=True, kw_only=True)
 class OneSample:
@@ -93,6 +110,13 @@ class OneSample:
         """Generate."""
         out = self.pipeline.generate(batch.condition, generator=generator)
         return Attempt(trajectory=out.trajectory, keypoints=out.keypoints, coarse=out.coarse)
+
+    def samples(
+        self, batch: TrajectoryBatch, count: int, generator: torch.Generator
+    ) -> Float[Tensor, "batch candidates horizon dim"]:
+        """Generate several; see `Generative`."""
+        out = self.pipeline.generate(batch.condition, num_samples=count, generator=generator)
+        return rearrange(out.trajectory, "(b n) h d -> b n h d", n=count)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,25 +153,6 @@ class BestOf:
             coarse=chosen.coarse,
             candidates=rearrange(plan.generation.trajectory, "(b n) h d -> b n h d", n=self.candidates),
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Several:
-    """Several samples of the pipeline, of which the first is taken: for what is measured of many."""
-
-    pipeline: TwoStagePipeline
-    candidates: int = 16
-
-    @property
-    def name(self) -> str:
-        """With the number of samples."""
-        return f"pipeline, {self.candidates} samples"
-
-    def __call__(self, batch: TrajectoryBatch, generator: torch.Generator) -> Attempt:
-        """Generate."""
-        out = self.pipeline.generate(batch.condition, num_samples=self.candidates, generator=generator)
-        candidates = rearrange(out.trajectory, "(b n) h d -> b n h d", n=self.candidates)
-        return Attempt(trajectory=candidates[:, 0], candidates=candidates)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,14 +214,21 @@ class FullSequence:
     @torch.inference_mode()
     def __call__(self, batch: TrajectoryBatch, generator: torch.Generator) -> Attempt:
         """Draw all steps."""
-        horizon, count = self.model.config.horizon, len(batch) * self.candidates
-        every = AnchorSet.from_mask(torch.ones(count, horizon, dtype=torch.bool, device=batch.device))
-        drawn = self.model.sample(batch.condition, every, sampler=self.sampler, generator=generator)
+        candidates = self.samples(batch, self.candidates, generator)
         if self.candidates == 1:
-            return Attempt(trajectory=drawn)
-        candidates = rearrange(drawn, "(b n) h d -> b n h d", n=self.candidates)
+            return Attempt(trajectory=candidates[:, 0])
         if self.judge is None:
             return Attempt(trajectory=candidates[:, 0], candidates=candidates)
-        index = self.judge.choose(batch.condition, drawn).index
+        index = self.judge.choose(batch.condition, candidates.flatten(0, 1)).index
         rows = torch.arange(len(batch), device=index.device)
         return Attempt(trajectory=candidates[rows, index], candidates=candidates)
+
+    @torch.inference_mode()
+    def samples(
+        self, batch: TrajectoryBatch, count: int, generator: torch.Generator
+    ) -> Float[Tensor, "batch candidates horizon dim"]:
+        """Draw several; see `Generative`."""
+        rows, horizon = len(batch) * count, self.model.config.horizon
+        every = AnchorSet.from_mask(torch.ones(rows, horizon, dtype=torch.bool, device=batch.device))
+        drawn = self.model.sample(batch.condition, every, sampler=self.sampler, generator=generator)
+        return rearrange(drawn, "(b n) h d -> b n h d", n=count)

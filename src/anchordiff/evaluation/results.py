@@ -48,6 +48,7 @@ class Column:
         numbers = values[self.measure].double()
         if self.of_successes and SUCCESS in values:
             numbers = numbers[values[SUCCESS].bool()]
+        numbers = numbers[~numbers.isnan()]
         if not len(numbers):
             return None
         if self.statistic in ("share", "mean"):
@@ -63,9 +64,10 @@ class MethodResult:
     Attributes:
         name: of the method.
         attempt: what it made, on the CPU; without the candidates.
-        values: by the name of each measure a number for each sample.
+        values: by the name of each measure a number for each sample; NaN where it was not taken.
         seconds_alone: time of one made alone (median); none where it was not taken.
         seconds_batched: time of one as a share of a batch's; none where it was not taken.
+        chose: whether it chose among candidates.
     """
 
     name: str
@@ -73,6 +75,7 @@ class MethodResult:
     values: Mapping[str, Tensor]
     seconds_alone: float | None = None
     seconds_batched: float | None = None
+    chose: bool = False
 
     def __getitem__(self, measure: str) -> Tensor:
         """A measure's number for each sample.

@@ -12,9 +12,11 @@ this library's registry (see `register`).
 
 Example:
     >>> import tempfile
+    >>> from anchordiff import from_pretrained, save_pretrained
     >>> from anchordiff.domains.maze import MazeEncoderConfig
-    >>> from anchordiff.nn.transformer import TransformerConfig
-    >>> from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+    >>> from anchordiff.nn.config import TransformerConfig
+    >>> from anchordiff.stages.keypoints import KeypointDiffusion
+    >>> from anchordiff.stages.config import KeypointDiffusionConfig
     >>> tiny = TransformerConfig(width=32, depth=1)
     >>> config = KeypointDiffusionConfig(encoder=MazeEncoderConfig(), num_keypoints=6, transformer=tiny)
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -23,17 +25,6 @@ Example:
     True
 """
 
-from anchordiff.hub.pretrained import PushOptions, from_pretrained, push_to_hub, save_pretrained
-from anchordiff.hub.registry import Composite, register
-from anchordiff.hub.sources import bundled_names, locate
+import lazy_loader
 
-__all__ = [
-    "Composite",
-    "PushOptions",
-    "bundled_names",
-    "from_pretrained",
-    "locate",
-    "push_to_hub",
-    "register",
-    "save_pretrained",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,8 +5,6 @@ config.json never stands beside weights that are not there yet. It holds the wei
 damaged, or belongs to another save, is not taken for them.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,13 +19,18 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from anchordiff.configs import config_from_json, config_to_json
 from anchordiff.errors import DAMAGE, CorruptFileError
 from anchordiff.files import write_json, write_whole
+from anchordiff.hub.layout import (
+    CLASS_NAME,
+    CONFIG,
+    DIGESTS,
+    VERSION,
+    WEIGHTS,
+    digests_of,
+    read_json,
+    read_verified,
+)
 from anchordiff.hub.registry import config_class, find_class
 
-CONFIG: Final = "config.json"
-WEIGHTS: Final = "model.safetensors"
-CLASS_NAME: Final = "_class_name"
-VERSION: Final = "anchordiff_version"
-DIGESTS: Final = "_sha256"
 _STORED: Final = (torch.float16, torch.bfloat16, torch.float32)
 
 
@@ -44,37 +47,6 @@ def save_model(model: nn.Module, folder: Path, *, dtype: torch.dtype | None = No
     weights = {key: _stored(key, value, dtype) for key, value in model.state_dict().items()}
     write_whole(folder / WEIGHTS, save(weights, metadata={"format": "pt"}))
     write_json(folder / CONFIG, {**data, DIGESTS: digests_of(folder, [WEIGHTS])})
-
-
-def digests_of(folder: Path, names: list[str]) -> dict[str, str]:
-    """The SHA-256 of files in a folder, by name."""
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
-
-
-def read_verified(path: Path, name: str, digests: object) -> bytes:
-    """A file's bytes, if they are those that an index tells the digest of.
-
-    Args:
-        path: of the file.
-        name: what the index calls it.
-        digests: of the index; none in folders of 0.1.0.
-
-    Raises:
-        FileNotFoundError: if the file is missing.
-        CorruptFileError: if it is no ordinary file, or others are in it.
-    """
-    if not path.exists():
-        raise FileNotFoundError(f"{path} is missing")
-    if not path.is_file():
-        raise CorruptFileError(f"{path} is not an ordinary file")
-    content = path.read_bytes()
-    if digests is None:
-        return content
-    if not isinstance(digests, dict) or hashlib.sha256(content).hexdigest() != digests.get(name):
-        raise CorruptFileError(
-            f"{path} is not the file that was saved: its SHA-256 is another than {DIGESTS} tells"
-        )
-    return content
 
 
 def check_is_of_config(model: nn.Module) -> None:
@@ -237,27 +209,6 @@ def parse_config(cls: type, data: Mapping[str, Any], path: Path) -> object:
     except ValueError as error:
         written = data.get(VERSION, "an unknown version")
         raise CorruptFileError(f"{path} (written by anchordiff {written}): {error}") from error
-
-
-def read_json(path: Path, *, name: str = "", digests: object = None) -> dict[str, Any]:
-    """Parse a JSON object.
-
-    Args:
-        path: of the file.
-        name: what an index calls it.
-        digests: of the index, if there is one.
-
-    Raises:
-        FileNotFoundError: if the file is missing.
-        CorruptFileError: if it holds no JSON object, or another one than the index tells.
-    """
-    try:
-        data = json.loads(read_verified(path, name, digests).decode("utf-8"))
-    except (RecursionError, ValueError) as error:
-        raise CorruptFileError(f"{path} is not JSON: {error}") from error
-    if not isinstance(data, dict):
-        raise CorruptFileError(f"{path} must hold a JSON object, found {type(data).__name__}")
-    return data
 
 
 def _stored(name: str, value: Tensor, dtype: torch.dtype | None) -> Tensor:

@@ -15,23 +15,17 @@ from anchordiff.errors import CorruptFileError
 from anchordiff.files import locked, write_json, write_whole
 from anchordiff.hub.card import CARD, make_card
 from anchordiff.hub.folders import (
-    CLASS_NAME,
-    CONFIG,
-    DIGESTS,
-    VERSION,
-    WEIGHTS,
     check_saveable,
     class_of,
-    digests_of,
     header,
     load_model,
     move_files,
     parse_config,
-    read_json,
     save_model,
 )
+from anchordiff.hub.layout import CLASS_NAME, CONFIG, DIGESTS, INDEX, VERSION, WEIGHTS, digests_of, read_json
 from anchordiff.hub.registry import Composite
-from anchordiff.hub.sources import INDEX, locate
+from anchordiff.hub.sources import locate
 
 Kind = TypeVar("Kind")
 _COMPONENTS = "components"

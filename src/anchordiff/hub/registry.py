@@ -6,11 +6,13 @@ parameter `config`. Classes make themselves known by `register` when their modul
 imported yet is found by the entry point of the package that offers it (`anchordiff.plugins`).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from typing import Any, Protocol, TypeVar, get_args, get_type_hints
 
-from torch import nn
+import torch
 
 from anchordiff import plugins
 
@@ -27,7 +29,7 @@ class Composite(Protocol):
         """Its config, a dataclass."""
 
     @property
-    def components(self) -> Mapping[str, nn.Module]:
+    def components(self) -> Mapping[str, torch.nn.Module]:
         """Its networks by name: the names of folders and of the class's parameters."""
 
 
@@ -43,7 +45,7 @@ def register(cls: Kind) -> Kind:
         ... class LineConfig:
         ...     width: int = 4
         >>> @register
-        ... class Line(nn.Linear):
+        ... class Line(torch.nn.Linear):
         ...     def __init__(self, config: LineConfig) -> None:
         ...         super().__init__(config.width, config.width)
         ...         self.config = config

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from anchordiff.errors import DownloadError
-from anchordiff.hub.folders import CONFIG, WEIGHTS
+from anchordiff.hub.layout import CONFIG, INDEX, WEIGHTS
 
-INDEX: Final = "model_index.json"
 _REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 

@@ -4,12 +4,13 @@ Notation: a mask is boolean, (batch, horizon), True at anchors. A sampler draws 
 free, that is not `taken`; steps 0 and `horizon - 1` are the ends.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
 
 
 class MaskSampler(ABC):
@@ -32,9 +33,9 @@ class MaskSampler(ABC):
         batch: int,
         horizon: int,
         *,
-        taken: Bool[Tensor, "batch horizon"] | None = None,
+        taken: Bool[torch.Tensor, "batch horizon"] | None = None,
         generator: torch.Generator | None = None,
-    ) -> Bool[Tensor, "batch horizon"]:
+    ) -> Bool[torch.Tensor, "batch horizon"]:
         """Draw a batch of masks.
 
         Args:
@@ -66,9 +67,9 @@ class Sum(MaskSampler):
         batch: int,
         horizon: int,
         *,
-        taken: Bool[Tensor, "batch horizon"] | None = None,
+        taken: Bool[torch.Tensor, "batch horizon"] | None = None,
         generator: torch.Generator | None = None,
-    ) -> Bool[Tensor, "batch horizon"]:
+    ) -> Bool[torch.Tensor, "batch horizon"]:
         """Draw `first`, then `second` among what is left."""
         first = self.first.sample(batch, horizon, taken=taken, generator=generator)
         used = first if taken is None else first | taken
@@ -87,9 +88,9 @@ class Union(MaskSampler):
         batch: int,
         horizon: int,
         *,
-        taken: Bool[Tensor, "batch horizon"] | None = None,
+        taken: Bool[torch.Tensor, "batch horizon"] | None = None,
         generator: torch.Generator | None = None,
-    ) -> Bool[Tensor, "batch horizon"]:
+    ) -> Bool[torch.Tensor, "batch horizon"]:
         """Draw both and unite them."""
         first = self.first.sample(batch, horizon, taken=taken, generator=generator)
         return first | self.second.sample(batch, horizon, taken=taken, generator=generator)
@@ -100,9 +101,9 @@ def free_steps(
     horizon: int,
     count: int,
     *,
-    taken: Bool[Tensor, "batch horizon"] | None,
+    taken: Bool[torch.Tensor, "batch horizon"] | None,
     generator: torch.Generator | None,
-) -> Bool[Tensor, "batch horizon"]:
+) -> Bool[torch.Tensor, "batch horizon"]:
     """The steps that a sampler may draw, after a check that every row has at least `count` of them.
 
     Raises:
@@ -131,7 +132,9 @@ def free_steps(
     return free
 
 
-def uniform(*shape: int, generator: torch.Generator | None, device: torch.device) -> Float[Tensor, "..."]:
+def uniform(
+    *shape: int, generator: torch.Generator | None, device: torch.device
+) -> Float[torch.Tensor, "..."]:
     """Independent float64 numbers in [0, 1), drawn where the generator is and moved to `device`."""
     source = device if generator is None else generator.device
     return torch.rand(shape, generator=generator, device=source, dtype=torch.float64).to(device)

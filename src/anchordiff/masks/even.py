@@ -1,11 +1,12 @@
 """Anchors spread evenly."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Bool
-from torch import Tensor
 
 from anchordiff.checks import check_integer
 from anchordiff.kernels.anchors import spread_evenly
@@ -37,9 +38,9 @@ class Even(MaskSampler):
         batch: int,
         horizon: int,
         *,
-        taken: Bool[Tensor, "batch horizon"] | None = None,
+        taken: Bool[torch.Tensor, "batch horizon"] | None = None,
         generator: torch.Generator | None = None,
-    ) -> Bool[Tensor, "batch horizon"]:
+    ) -> Bool[torch.Tensor, "batch horizon"]:
         """Place `count` steps; every row is the same unless `taken` differs."""
         free = free_steps(batch, horizon, self.count, taken=taken, generator=generator)
         if taken is None:

@@ -1,10 +1,11 @@
 """Anchors moved a little."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool
-from torch import Tensor
 
 from anchordiff.masks.base import MaskSampler, free_steps, uniform
 
@@ -36,9 +37,9 @@ class Jittered(MaskSampler):
         batch: int,
         horizon: int,
         *,
-        taken: Bool[Tensor, "batch horizon"] | None = None,
+        taken: Bool[torch.Tensor, "batch horizon"] | None = None,
         generator: torch.Generator | None = None,
-    ) -> Bool[Tensor, "batch horizon"]:
+    ) -> Bool[torch.Tensor, "batch horizon"]:
         """Draw `base` and move its anchors."""
         drawn = self.base.sample(batch, horizon, taken=taken, generator=generator)
         free = free_steps(batch, horizon, 0, taken=taken, generator=generator)

@@ -1,11 +1,12 @@
 """Random anchors without large holes."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Bool
-from torch import Tensor
 
 from anchordiff.checks import check_integer
 from anchordiff.kernels.max_gap import draw_bounded_gaps
@@ -40,9 +41,9 @@ class MaxGap(MaskSampler):
         batch: int,
         horizon: int,
         *,
-        taken: Bool[Tensor, "batch horizon"] | None = None,
+        taken: Bool[torch.Tensor, "batch horizon"] | None = None,
         generator: torch.Generator | None = None,
-    ) -> Bool[Tensor, "batch horizon"]:
+    ) -> Bool[torch.Tensor, "batch horizon"]:
         """Draw `count` steps a row.
 
         Raises:

@@ -1,12 +1,13 @@
 """One of several samplers, chosen at random for each row."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool
-from torch import Tensor
 
 from anchordiff.masks.base import MaskSampler
 
@@ -40,9 +41,9 @@ class Mixture(MaskSampler):
         batch: int,
         horizon: int,
         *,
-        taken: Bool[Tensor, "batch horizon"] | None = None,
+        taken: Bool[torch.Tensor, "batch horizon"] | None = None,
         generator: torch.Generator | None = None,
-    ) -> Bool[Tensor, "batch horizon"]:
+    ) -> Bool[torch.Tensor, "batch horizon"]:
         """Choose a sampler for each row and draw from it; every sampler must be able to draw every row."""
         masks = [part.sample(batch, horizon, taken=taken, generator=generator) for _, part in self.parts]
         device = masks[0].device if generator is None else generator.device

@@ -3,13 +3,14 @@
 Notation: levels `s = 0 … S` with `M_0 ⊇ M_1 ⊇ … ⊇ M_S`; `M_0` holds every step, `M_S` is the base's mask.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from jaxtyping import Bool
-from torch import Tensor
 
 from anchordiff.masks.base import MaskSampler
 from anchordiff.masks.random import Random
@@ -73,7 +74,7 @@ class Nested:
 
     def sample(
         self, batch: int, horizon: int, *, generator: torch.Generator | None = None
-    ) -> Bool[Tensor, "batch levels horizon"]:
+    ) -> Bool[torch.Tensor, "batch levels horizon"]:
         """Draw masks of shape (batch, num_levels + 1, horizon); entry `[:, s]` is level `s`.
 
         Raises:

@@ -1,10 +1,11 @@
 """Anchors that suit a given trajectory best."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
 
 from anchordiff.checks import check_integer
 from anchordiff.kernels.anchors import optimal_anchors
@@ -27,7 +28,7 @@ class Optimal(MaskSampler):
     """
 
     count: int
-    trajectory: Float[Tensor, "batch horizon dim"]
+    trajectory: Float[torch.Tensor, "batch horizon dim"]
 
     def __post_init__(self) -> None:
         check_integer("count", self.count, least=0)
@@ -38,9 +39,9 @@ class Optimal(MaskSampler):
         batch: int,
         horizon: int,
         *,
-        taken: Bool[Tensor, "batch horizon"] | None = None,
+        taken: Bool[torch.Tensor, "batch horizon"] | None = None,
         generator: torch.Generator | None = None,
-    ) -> Bool[Tensor, "batch horizon"]:
+    ) -> Bool[torch.Tensor, "batch horizon"]:
         """Find the anchors; nothing is random.
 
         Raises:
@@ -55,7 +56,7 @@ class Optimal(MaskSampler):
         return torch.zeros_like(free).scatter_(1, torch.from_numpy(steps).to(free.device), value=True)
 
 
-def check_finite(name: str, values: Tensor) -> None:
+def check_finite(name: str, values: torch.Tensor) -> None:
     """Refuse NaN and infinity.
 
     Raises:
@@ -67,7 +68,7 @@ def check_finite(name: str, values: Tensor) -> None:
         raise ValueError(f"{name} must be finite, found {values[place].item()} at {list(place)}")
 
 
-def check_size(name: str, values: Tensor, batch: int, horizon: int) -> None:
+def check_size(name: str, values: torch.Tensor, batch: int, horizon: int) -> None:
     """Refuse data for another batch size or horizon.
 
     Raises:

@@ -1,10 +1,11 @@
 """Anchors drawn uniformly."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool
-from torch import Tensor
 
 from anchordiff.checks import check_integer
 from anchordiff.masks.base import MaskSampler, free_steps, uniform
@@ -28,9 +29,9 @@ class Random(MaskSampler):
         batch: int,
         horizon: int,
         *,
-        taken: Bool[Tensor, "batch horizon"] | None = None,
+        taken: Bool[torch.Tensor, "batch horizon"] | None = None,
         generator: torch.Generator | None = None,
-    ) -> Bool[Tensor, "batch horizon"]:
+    ) -> Bool[torch.Tensor, "batch horizon"]:
         """Draw `count` free steps a row."""
         free = free_steps(batch, horizon, self.count, taken=taken, generator=generator)
         keys = uniform(batch, horizon, generator=generator, device=free.device)

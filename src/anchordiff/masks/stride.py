@@ -1,10 +1,11 @@
 """Every n-th step."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool
-from torch import Tensor
 
 from anchordiff.masks.base import MaskSampler, free_steps
 
@@ -35,9 +36,9 @@ class Stride(MaskSampler):
         batch: int,
         horizon: int,
         *,
-        taken: Bool[Tensor, "batch horizon"] | None = None,
+        taken: Bool[torch.Tensor, "batch horizon"] | None = None,
         generator: torch.Generator | None = None,
-    ) -> Bool[Tensor, "batch horizon"]:
+    ) -> Bool[torch.Tensor, "batch horizon"]:
         """Take every `step`-th free step.
 
         Raises:

@@ -1,10 +1,11 @@
 """Anchors where a score is highest."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
 
 from anchordiff.checks import check_integer
 from anchordiff.masks.base import MaskSampler, free_steps
@@ -29,7 +30,7 @@ class TopScore(MaskSampler):
     """
 
     count: int
-    scores: Float[Tensor, "batch horizon"]
+    scores: Float[torch.Tensor, "batch horizon"]
 
     def __post_init__(self) -> None:
         check_integer("count", self.count, least=0)
@@ -40,9 +41,9 @@ class TopScore(MaskSampler):
         batch: int,
         horizon: int,
         *,
-        taken: Bool[Tensor, "batch horizon"] | None = None,
+        taken: Bool[torch.Tensor, "batch horizon"] | None = None,
         generator: torch.Generator | None = None,
-    ) -> Bool[Tensor, "batch horizon"]:
+    ) -> Bool[torch.Tensor, "batch horizon"]:
         """Take the best free steps; nothing is random.
 
         Raises:

@@ -2,6 +2,7 @@
 
 Example:
     >>> import torch
+    >>> from anchordiff.nn import Frame
     >>> from anchordiff.states import StateSpace
     >>> space = StateSpace(positions=3, scale=1.0)
     >>> times = torch.linspace(0, 1, 5)[None]
@@ -9,16 +10,6 @@ Example:
     torch.Size([1, 5, 3])
 """
 
-from anchordiff.nn.frame import Frame
-from anchordiff.nn.scene import Encoder, EncoderConfig, Look, Scene
-from anchordiff.nn.transformer import RefinementTransformer, TransformerConfig
+import lazy_loader
 
-__all__ = [
-    "Encoder",
-    "EncoderConfig",
-    "Frame",
-    "Look",
-    "RefinementTransformer",
-    "Scene",
-    "TransformerConfig",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

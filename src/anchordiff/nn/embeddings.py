@@ -1,35 +1,9 @@
-"""Features of scalars and positions that a linear layer can read."""
+"""Scalars as a vector."""
 
-import math
-from functools import lru_cache
-
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-
-def fourier_features(
-    values: Float[Tensor, "*shape dim"], *, octaves: int
-) -> Float[Tensor, "*shape features"]:
-    """Values with their sines and cosines at `octaves` doubling frequencies, from half a turn a unit.
-
-    Returns:
-        `values`, `sin(2^k π values)` and `cos(2^k π values)` for k in 0 … octaves − 1 along the last axis:
-        dim · (1 + 2 octaves) features (Tancik et al. 2020, with deterministic frequencies).
-    """
-    angles = (values[..., None] * _frequencies(octaves, values.device, values.dtype)).flatten(-2)
-    return torch.cat([values, angles.sin(), angles.cos()], dim=-1)
-
-
-@lru_cache
-@torch.inference_mode(mode=False)  # so that training can use what a plan has made
-def _frequencies(octaves: int, device: torch.device, dtype: torch.dtype) -> Float[Tensor, " octaves"]:
-    return math.pi * 2.0 ** torch.arange(octaves, device=device, dtype=dtype)
-
-
-def fourier_size(dim: int, *, octaves: int) -> int:
-    """Number of features that `fourier_features` makes of `dim` values."""
-    return dim * (1 + 2 * octaves)
+from anchordiff.nn.fourier import fourier_features, fourier_size
 
 
 class ContextEmbedding(nn.Module):

@@ -4,12 +4,13 @@ Notation: τ in [0, 1] is the time of a step. A state x becomes u = (x − origi
 N(0, spread²): spread 0 says that a number is known, namely the origin's, and may not move.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import final
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
 
 from anchordiff.states import StateSpace
 
@@ -51,18 +52,18 @@ class Frame:
         [2.0, 0.0, 6.0]
     """
 
-    origin: Float[Tensor, "batch steps dim"]
-    scale: Float[Tensor, " dim"]
-    spread: Float[Tensor, "batch steps dim"]
+    origin: Float[torch.Tensor, "batch steps dim"]
+    scale: Float[torch.Tensor, " dim"]
+    spread: Float[torch.Tensor, "batch steps dim"]
     states: StateSpace
-    values: Float[Tensor, "batch steps dim"] | None = None
+    values: Float[torch.Tensor, "batch steps dim"] | None = None
 
     @classmethod
     def bridge(
         cls,
-        start: Float[Tensor, "batch positions"],
-        goal: Float[Tensor, "batch positions"],
-        times: Float[Tensor, "batch steps"],
+        start: Float[torch.Tensor, "batch positions"],
+        goal: Float[torch.Tensor, "batch positions"],
+        times: Float[torch.Tensor, "batch steps"],
         *,
         states: StateSpace,
         horizon: int,
@@ -89,8 +90,8 @@ class Frame:
     @classmethod
     def around(
         cls,
-        centre: Float[Tensor, "#batch #steps dim"],
-        times: Float[Tensor, "batch steps"],
+        centre: Float[torch.Tensor, "#batch #steps dim"],
+        times: Float[torch.Tensor, "batch steps"],
         *,
         states: StateSpace,
         horizon: int,
@@ -114,9 +115,9 @@ class Frame:
     @classmethod
     def known(
         cls,
-        values: Float[Tensor, "batch horizon dim"],
-        mask: Bool[Tensor, "batch horizon dim"],
-        times: Float[Tensor, "batch steps"],
+        values: Float[torch.Tensor, "batch horizon dim"],
+        mask: Bool[torch.Tensor, "batch horizon dim"],
+        times: Float[torch.Tensor, "batch steps"],
         *,
         states: StateSpace,
     ) -> "Frame":
@@ -156,32 +157,50 @@ class Frame:
         )
 
     @property
-    def is_known(self) -> Bool[Tensor, "batch steps dim"]:
+    def of_keypoints(self) -> Frame:
+        """The frame of what stage 1 generates."""
+        space = self.states.of_keypoints
+        if space.dim == self.states.dim:
+            return self
+        return Frame(
+            origin=self.origin[..., : space.dim],
+            scale=self.scale[: space.dim],
+            spread=self.spread[..., : space.dim],
+            states=space,
+            values=None if self.values is None else self.values[..., : space.dim],
+        )
+
+    @property
+    def is_known(self) -> Bool[torch.Tensor, "batch steps dim"]:
         """True where a number may not move."""
         return self.spread == 0
 
-    def normalise(self, x: Float[Tensor, "batch steps dim"]) -> Float[Tensor, "batch steps dim"]:
+    def normalise(self, x: Float[torch.Tensor, "batch steps dim"]) -> Float[torch.Tensor, "batch steps dim"]:
         """From states to u."""
         return self.states.difference(x, self.origin) / self.scale
 
-    def denormalise(self, u: Float[Tensor, "batch steps dim"]) -> Float[Tensor, "batch steps dim"]:
+    def denormalise(
+        self, u: Float[torch.Tensor, "batch steps dim"]
+    ) -> Float[torch.Tensor, "batch steps dim"]:
         """From u to states."""
         return self.states.wrap(self.origin + self.scale * u)
 
-    def pin(self, x: Float[Tensor, "batch steps dim"]) -> Float[Tensor, "batch steps dim"]:
+    def pin(self, x: Float[torch.Tensor, "batch steps dim"]) -> Float[torch.Tensor, "batch steps dim"]:
         """Put known numbers in place, bit by bit."""
         return torch.where(self.is_known, self.origin if self.values is None else self.values, x)
 
-    def pin_normalised(self, u: Float[Tensor, "batch steps dim"]) -> Float[Tensor, "batch steps dim"]:
+    def pin_normalised(
+        self, u: Float[torch.Tensor, "batch steps dim"]
+    ) -> Float[torch.Tensor, "batch steps dim"]:
         """As `pin`, for states in units of u, where what is known is zero."""
         return u.masked_fill(self.is_known, 0.0)
 
 
 def _between(
-    values: Float[Tensor, "batch horizon positions"],
-    mask: Bool[Tensor, "batch horizon positions"],
+    values: Float[torch.Tensor, "batch horizon positions"],
+    mask: Bool[torch.Tensor, "batch horizon positions"],
     states: StateSpace,
-) -> tuple[Float[Tensor, "batch horizon positions"], Float[Tensor, "batch horizon positions"]]:
+) -> tuple[Float[torch.Tensor, "batch horizon positions"], Float[torch.Tensor, "batch horizon positions"]]:
     """Mean and variance of Brownian motion (of variance 4 τ) through known numbers, each number on its own."""
     batch, horizon, count = values.shape
     steps = torch.arange(horizon, device=values.device)[None, :, None].expand(batch, -1, count)

@@ -18,54 +18,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from anchordiff.checks import check_rules
-from anchordiff.configs import exact
 from anchordiff.kernels import refinement
 from anchordiff.nn.attention import CrossAttention, Rotation, SelfAttention
+from anchordiff.nn.config import EncoderConfig, TransformerConfig
 from anchordiff.nn.frame import Frame
-from anchordiff.nn.scene import EncoderConfig, Look, Scene
+from anchordiff.nn.scene import Look, Scene
 from anchordiff.states import StateSpace
 
 _FEW: Final = 64  # tokens of a batch, up to which one compiled call a block is faster than torch on a CPU
-
-
-@dataclass(frozen=True, kw_only=True)
-@exact
-class TransformerConfig:
-    """Sizes of a `RefinementTransformer`.
-
-    Attributes:
-        width: channels of a token.
-        depth: blocks.
-        heads: heads of the attention among tokens.
-        expansion: hidden channels of the feed-forward network over `width`.
-        causal: tokens see only themselves and earlier ones.
-        cross_attention: tokens attend to the scene, where the encoder gives keys.
-        activation_checkpointing: recompute activations in the backward pass, for memory.
-
-    Raises:
-        ValueError: if a size is out of its range, or `width` is no multiple of 2 `heads`.
-    """
-
-    width: int = 128
-    depth: int = 4
-    heads: int = 4
-    expansion: int = 4
-    causal: bool = False
-    cross_attention: bool = True
-    activation_checkpointing: bool = False
-
-    def __post_init__(self) -> None:
-        rules = {
-            "depth": (self.depth >= 1, "be at least 1"),
-            "heads": (self.heads >= 1, "be at least 1"),
-            "expansion": (self.expansion >= 1, "be at least 1"),
-        }
-        check_rules(self, rules)
-        if self.width < 1 or self.width % (2 * self.heads):
-            raise ValueError(
-                f"width must be a positive multiple of 2 heads = {2 * self.heads}, found {self.width}"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)

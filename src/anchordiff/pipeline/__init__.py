@@ -4,6 +4,7 @@ Example:
     >>> import torch
     >>> from anchordiff.domains.maze import MazeCondition, MazeEncoderConfig
     >>> from anchordiff.nn import TransformerConfig
+    >>> from anchordiff.pipeline import TwoStagePipeline
     >>> from anchordiff.stages import (
     ...     InterpDenoiser, InterpDenoiserConfig, KeypointDiffusion, KeypointDiffusionConfig
     ... )
@@ -20,17 +21,6 @@ Example:
     [6.5, 4.5]
 """
 
-from anchordiff.pipeline.config import PipelineConfig, SamplerName
-from anchordiff.pipeline.records import Generation, Plan, Trace
-from anchordiff.pipeline.request import GenerateOptions
-from anchordiff.pipeline.two_stage import TwoStagePipeline
+import lazy_loader
 
-__all__ = [
-    "GenerateOptions",
-    "Generation",
-    "PipelineConfig",
-    "Plan",
-    "SamplerName",
-    "Trace",
-    "TwoStagePipeline",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 from anchordiff.checks import check_choice, check_integer
 from anchordiff.configs import exact
 from anchordiff.samplers import DDIMSampler, DDPMSampler, FlowSampler, Sampler, Spacing
-from anchordiff.stages.restore import Clamp, ClampDims
+from anchordiff.stages.config import Clamp, ClampDims
 
 SamplerName = Literal["flow", "heun", "ddim", "ddpm"]
 

@@ -1,7 +1,8 @@
 """What is kept of stage 1, step by step."""
 
+from __future__ import annotations
+
 import torch
-from torch import Tensor
 
 from anchordiff.anchors import AnchorSet
 from anchordiff.pipeline.records import Trace
@@ -15,8 +16,8 @@ class Recorder:
     def __init__(self, callback: StepCallback | None, *, keep: bool) -> None:
         self._callback = callback
         self._keep = keep
-        self._noised: list[Tensor] = []
-        self._estimates: list[Tensor] = []
+        self._noised: list[torch.Tensor] = []
+        self._estimates: list[torch.Tensor] = []
         self._times: list[float] = []
 
     @property
@@ -24,7 +25,7 @@ class Recorder:
         """What the sampler is to call; nothing where nobody looks."""
         return self._step if self._keep or self._callback is not None else None
 
-    def _step(self, step: int, t: float, z_t: Tensor, z_0: Tensor) -> None:
+    def _step(self, step: int, t: float, z_t: torch.Tensor, z_0: torch.Tensor) -> None:
         if self._keep:
             self._noised.append(z_t)
             self._estimates.append(z_0)

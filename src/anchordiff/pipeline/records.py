@@ -1,10 +1,11 @@
 """What the pipeline returns."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
 
 from anchordiff.anchors import AnchorSet
 from anchordiff.records import TensorRecord, html_table
@@ -21,9 +22,9 @@ class Trace(TensorRecord):
         times: diffusion time t of each step, from 1 down.
     """
 
-    noised: Float[Tensor, "batch steps K dim"]
-    keypoints: Float[Tensor, "batch steps K dim"]
-    coarse: Float[Tensor, "batch steps horizon dim"]
+    noised: Float[torch.Tensor, "batch steps K dim"]
+    keypoints: Float[torch.Tensor, "batch steps K dim"]
+    coarse: Float[torch.Tensor, "batch steps horizon dim"]
     times: tuple[float, ...]
 
 
@@ -41,9 +42,9 @@ class Generation(TensorRecord):
         trace: stage 1 step by step, where it was asked for.
     """
 
-    trajectory: Float[Tensor, "batch horizon dim"]
-    coarse: Float[Tensor, "batch horizon dim"]
-    keypoints: Float[Tensor, "batch K dim"]
+    trajectory: Float[torch.Tensor, "batch horizon dim"]
+    coarse: Float[torch.Tensor, "batch horizon dim"]
+    keypoints: Float[torch.Tensor, "batch K dim"]
     anchors: AnchorSet
     trace: Trace | None = None
 
@@ -60,10 +61,10 @@ class Plan:
         generation: all candidates, condition-major.
     """
 
-    trajectory: Float[Tensor, "batch horizon dim"]
-    valid: Bool[Tensor, " batch"]
-    cost: Float[Tensor, " batch"]
-    index: Int[Tensor, " batch"]
+    trajectory: Float[torch.Tensor, "batch horizon dim"]
+    valid: Bool[torch.Tensor, " batch"]
+    cost: Float[torch.Tensor, " batch"]
+    index: Int[torch.Tensor, " batch"]
     generation: Generation
 
     def __repr__(self) -> str:
@@ -88,7 +89,7 @@ class Plan:
         return len(self.trajectory)
 
     @property
-    def length(self) -> Float[Tensor, " batch"]:
+    def length(self) -> Float[torch.Tensor, " batch"]:
         """`cost`, by its name in version 0.1, whose judge counted the length of a way."""
         return self.cost
 

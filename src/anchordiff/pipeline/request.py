@@ -1,5 +1,7 @@
 """What one call of the pipeline asks for, checked before anything is computed."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,20 +10,19 @@ from typing import Any, TypedDict, TypeVar, get_args, get_type_hints
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from anchordiff import nn
 from anchordiff.anchors import AnchorSet
 from anchordiff.checks import check_choice, check_integer
 from anchordiff.conditions import Condition
 from anchordiff.masks import Even, MaskSampler
-from anchordiff.nn.scene import Encoder
 from anchordiff.pipeline.config import PipelineConfig, SamplerName, make_sampler
 from anchordiff.samplers import Sampler
+from anchordiff.stages.config import Clamp, ClampDims
 from anchordiff.stages.guidance import ClassifierFreeGuidance, Guidance
-from anchordiff.stages.restore import Clamp, ClampDims
 
 Value = TypeVar("Value")
-StepCallback = Callable[[int, float, Tensor, Tensor], None]
+StepCallback = Callable[[int, float, "torch.Tensor", "torch.Tensor"], None]
 
 
 class StageOptions(TypedDict, total=False):
@@ -52,7 +53,7 @@ class Limits:
     """What the networks of a pipeline allow: the device they are on, what conditions they read, stage 2's levels."""
 
     device: torch.device
-    encoders: tuple[Encoder[Any, Any], ...]
+    encoders: tuple[nn.Encoder[Any, Any], ...]
     num_levels: int
 
 

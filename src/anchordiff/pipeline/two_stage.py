@@ -13,8 +13,9 @@ from anchordiff import hub
 from anchordiff.checks import check_integer
 from anchordiff.conditions import Condition
 from anchordiff.judge import FunctionJudge, Judge, Score
+from anchordiff.nn.encoder import Encoder
 from anchordiff.nn.modes import evaluating
-from anchordiff.nn.scene import Encoder, Scene
+from anchordiff.nn.scene import Scene
 from anchordiff.pipeline.batches import split
 from anchordiff.pipeline.config import PipelineConfig
 from anchordiff.pipeline.fit import check_stages
@@ -25,7 +26,7 @@ from anchordiff.progress import progress_bar
 from anchordiff.samplers import ElementNoise
 from anchordiff.stages.denoiser import InterpDenoiser
 from anchordiff.stages.keypoints import KeypointDiffusion
-from anchordiff.stages.restore import restore
+from anchordiff.stages.restoration import restore
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 

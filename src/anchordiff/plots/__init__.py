@@ -10,7 +10,6 @@ Example:
     True
 """
 
-from anchordiff.plots.curves import draw_curves
-from anchordiff.plots.saving import save_figure
+import lazy_loader
 
-__all__ = ["draw_curves", "save_figure"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,6 +5,8 @@ x_t = alpha x_0 + sigma eps, an estimate of x_0 implies one of the noise, eps = 
 and each sampler is a rule that moves from (alpha, sigma) at one time to those at the next.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
@@ -12,7 +14,6 @@ from typing import Literal, TypeAlias, final, get_args
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from anchordiff.checks import check_integer
 from anchordiff.samplers.noise import ElementNoise, NoiseSource
@@ -20,16 +21,16 @@ from anchordiff.schedules import Schedule
 
 __all__ = ["Callback", "Denoise", "Project", "Sampler", "Spacing", "Step", "time_grid"]
 
-Denoise: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+Denoise: TypeAlias = Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"]
 """`denoise(x_t, t)` with t of shape (batch,) returns the estimate of x_0."""
-Project: TypeAlias = Callable[[Tensor], Tensor]
+Project: TypeAlias = Callable[["torch.Tensor"], "torch.Tensor"]
 """`project(x_0)` returns x_0 with its known entries set to their values."""
-Callback: TypeAlias = Callable[[int, float, Tensor, Tensor], None]
+Callback: TypeAlias = Callable[[int, float, "torch.Tensor", "torch.Tensor"], None]
 """`callback(step, t, x_t, x_0)`: the state at time t and the (projected) estimate of x_0 made from it."""
 Spacing = Literal["linear", "quadratic", "sqrt"]
 
 
-def time_grid(steps: int, spacing: Spacing) -> Float[Tensor, " times"]:
+def time_grid(steps: int, spacing: Spacing) -> Float[torch.Tensor, " times"]:
     """Return the `steps` + 1 times from 1 down to 0, as float64 on the CPU.
 
     With u falling evenly from 1 to 0, times are u ("linear"), u^2 ("quadratic": dense near the data) or
@@ -66,9 +67,9 @@ class Step:
     alpha_s: float
     sigma_s: float
 
-    def noise_in(self, x_t: Tensor, x_0: Tensor) -> Tensor:
+    def noise_in(self, x_t: torch.Tensor, x_0: torch.Tensor) -> torch.Tensor:
         """Return eps = (x_t - alpha_t x_0) / sigma_t."""
-        eps: Tensor = (x_t - self.alpha_t * x_0) / self.sigma_t
+        eps: torch.Tensor = (x_t - self.alpha_t * x_0) / self.sigma_t
         return eps
 
     @property
@@ -120,14 +121,14 @@ class Sampler(ABC):
     def __call__(
         self,
         denoise: Denoise,
-        x_1: Float[Tensor, " batch *shape"],
+        x_1: Float[torch.Tensor, " batch *shape"],
         schedule: Schedule,
         *,
         project: Project | None = None,
         generator: torch.Generator | None = None,
         noise: NoiseSource | None = None,
         callback: Callback | None = None,
-    ) -> Float[Tensor, " batch *shape"]:
+    ) -> Float[torch.Tensor, " batch *shape"]:
         """Return a sample x_0 for each element of `x_1`.
 
         Args:
@@ -160,7 +161,7 @@ class Sampler(ABC):
             stochastic = self.is_stochastic
             noise = ElementNoise.draw(len(x_1), generator=generator) if stochastic else _no_noise
 
-        def estimate(x_t: Tensor, index: int) -> Tensor:
+        def estimate(x_t: torch.Tensor, index: int) -> torch.Tensor:
             x_0 = _checked("denoise", denoise(x_t, on_device[index].expand(len(x_t))), x_t)
             return x_0 if project is None else _checked("project", project(x_0), x_t)
 
@@ -182,11 +183,11 @@ class Sampler(ABC):
     def _move(
         self,
         step: Step,
-        x_t: Tensor,
-        x_0: Tensor,
-        estimate: Callable[[Tensor, int], Tensor],
+        x_t: torch.Tensor,
+        x_0: torch.Tensor,
+        estimate: Callable[[torch.Tensor, int], torch.Tensor],
         noise: NoiseSource,
-    ) -> Tensor:
+    ) -> torch.Tensor:
         """Return x_s from x_t and the estimate x_0; never called for the last move, so sigma_s > 0."""
 
 
@@ -214,11 +215,11 @@ def _coefficients(
 setattr(_coefficients, "_dynamo_marked_constant", True)  # noqa: B010
 
 
-def _no_noise(step: int, like: Tensor) -> Tensor:
+def _no_noise(step: int, like: torch.Tensor) -> torch.Tensor:
     return torch.zeros_like(like)
 
 
-def _checked(name: str, result: Tensor, like: Tensor) -> Tensor:
+def _checked(name: str, result: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     if result.shape != like.shape:
         raise ValueError(
             f"{name} must return the shape it was given, {tuple(like.shape)}, found {tuple(result.shape)}"

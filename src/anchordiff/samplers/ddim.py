@@ -1,11 +1,13 @@
 r"""Denoising diffusion implicit models (Song et al. 2021)."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import final
 
-from torch import Tensor
+import torch
 
 from anchordiff.samplers.base import Sampler, Step
 from anchordiff.samplers.noise import NoiseSource
@@ -51,12 +53,12 @@ class DDIMSampler(Sampler):
     def _move(
         self,
         step: Step,
-        x_t: Tensor,
-        x_0: Tensor,
-        estimate: Callable[[Tensor, int], Tensor],
+        x_t: torch.Tensor,
+        x_0: torch.Tensor,
+        estimate: Callable[[torch.Tensor, int], torch.Tensor],
         noise: NoiseSource,
-    ) -> Tensor:
+    ) -> torch.Tensor:
         variance = self.eta**2 * step.posterior_variance
         kept = math.sqrt(max(step.sigma_s**2 - variance, 0.0))
-        x_s: Tensor = step.alpha_s * x_0 + kept * step.noise_in(x_t, x_0)
+        x_s: torch.Tensor = step.alpha_s * x_0 + kept * step.noise_in(x_t, x_0)
         return x_s if variance == 0.0 else x_s + math.sqrt(variance) * noise(step.index + 1, x_t)

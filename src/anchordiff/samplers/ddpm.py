@@ -1,11 +1,13 @@
 r"""Ancestral sampling of denoising diffusion probabilistic models (Ho et al. 2020)."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal, final, get_args
 
-from torch import Tensor
+import torch
 
 from anchordiff.checks import check_choice
 from anchordiff.samplers.base import Sampler, Step
@@ -48,13 +50,13 @@ class DDPMSampler(Sampler):
     def _move(
         self,
         step: Step,
-        x_t: Tensor,
-        x_0: Tensor,
-        estimate: Callable[[Tensor, int], Tensor],
+        x_t: torch.Tensor,
+        x_0: torch.Tensor,
+        estimate: Callable[[torch.Tensor, int], torch.Tensor],
         noise: NoiseSource,
-    ) -> Tensor:
+    ) -> torch.Tensor:
         added, total = step.forward_variance, step.sigma_t**2
         keep = step.alpha_t / step.alpha_s * step.sigma_s**2 / total
-        mean: Tensor = keep * x_t + (step.alpha_s * added / total) * x_0
+        mean: torch.Tensor = keep * x_t + (step.alpha_s * added / total) * x_0
         variance = step.posterior_variance if self.variance == "small" else added
         return mean + math.sqrt(variance) * noise(step.index + 1, x_t)

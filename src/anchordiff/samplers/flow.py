@@ -9,11 +9,13 @@ x_0 the denoiser's estimate. Its right side stays bounded where dsigma/dt does n
 schedules have dsigma/dt = infinity at t = 0), and no derivative of the schedule is needed.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal, final, get_args
 
-from torch import Tensor
+import torch
 
 from anchordiff.checks import check_choice
 from anchordiff.samplers.base import Sampler, Step
@@ -60,11 +62,11 @@ class FlowSampler(Sampler):
     def _move(
         self,
         step: Step,
-        x_t: Tensor,
-        x_0: Tensor,
-        estimate: Callable[[Tensor, int], Tensor],
+        x_t: torch.Tensor,
+        x_0: torch.Tensor,
+        estimate: Callable[[torch.Tensor, int], torch.Tensor],
         noise: NoiseSource,
-    ) -> Tensor:
+    ) -> torch.Tensor:
         eps = step.noise_in(x_t, x_0)
         x_s = step.alpha_s * x_0 + step.sigma_s * eps
         if self.method == "euler":

@@ -1,5 +1,7 @@
 """Gaussian noise that belongs to an element of a batch and not to its place in it."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,11 +10,10 @@ from typing import Final, TypeAlias, final
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
 __all__ = ["ElementNoise", "NoiseSource"]
 
-NoiseSource: TypeAlias = Callable[[int, Tensor], Tensor]
+NoiseSource: TypeAlias = Callable[[int, "torch.Tensor"], "torch.Tensor"]
 """`noise(step, like)` returns standard normal numbers with the shape, dtype and device of `like`."""
 
 
@@ -35,7 +36,7 @@ class ElementNoise:
         True
     """
 
-    seeds: Int[Tensor, " batch"]
+    seeds: Int[torch.Tensor, " batch"]
 
     def __post_init__(self) -> None:
         if self.seeds.ndim != 1 or self.seeds.dtype != torch.int64:
@@ -65,7 +66,9 @@ class ElementNoise:
         ]
         return ElementNoise(torch.cat([torch.empty(0, dtype=torch.int64, device=generator.device), *draws]))
 
-    def __call__(self, step: int, like: Float[Tensor, " batch *shape"]) -> Float[Tensor, " batch *shape"]:
+    def __call__(
+        self, step: int, like: Float[torch.Tensor, " batch *shape"]
+    ) -> Float[torch.Tensor, " batch *shape"]:
         """Return the noise of sampler step `step`; samplers use 1 and up, 0 is left for drawing x_1.
 
         Raises:
@@ -93,7 +96,7 @@ _FIRST: Final = 0xBF58476D1CE4E5B9 - 2**64
 _SECOND: Final = 0x94D049BB133111EB - 2**64
 
 
-def _mix(x: Tensor) -> Tensor:
+def _mix(x: torch.Tensor) -> torch.Tensor:
     """One SplitMix64 output for each state; int64 arithmetic wraps as unsigned arithmetic does."""
     x = x * _GAMMA
     x = (x ^ _shift(x, 30)) * _FIRST
@@ -102,12 +105,12 @@ def _mix(x: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=64)
-@torch.inference_mode(mode=False)  # so that training can use what a plan has made
-def _counter(count: int, device: torch.device) -> Tensor:
+def _counter(count: int, device: torch.device) -> torch.Tensor:
     """The part of each number's state that is the same for all elements and steps."""
-    return _mix(torch.arange(1, count + 1, device=device))
+    with torch.inference_mode(False):  # so that training can use what a plan has made
+        return _mix(torch.arange(1, count + 1, device=device))
 
 
-def _shift(x: Tensor, places: int) -> Tensor:
+def _shift(x: torch.Tensor, places: int) -> torch.Tensor:
     """Shift right without copying the sign."""
     return (x >> places) & ((1 << (64 - places)) - 1)

@@ -11,10 +11,12 @@ and v is that of Salimans and Ho (2022). It is defined at both ends of time: v =
 at t = 1 where alpha(1) = 0.
 """
 
+from __future__ import annotations
+
 from typing import Final, Literal, get_args
 
+import torch
 from jaxtyping import Float
-from torch import Tensor
 
 __all__ = ["MIN_ALPHA", "Prediction", "add_noise", "target", "to_x0"]
 
@@ -25,22 +27,22 @@ MIN_ALPHA: Final = 1e-3
 
 
 def add_noise(
-    x_0: Float[Tensor, " batch *shape"],
-    noise: Float[Tensor, " batch *shape"],
-    alpha: Float[Tensor, "#batch"],
-    sigma: Float[Tensor, "#batch"],
-) -> Float[Tensor, " batch *shape"]:
+    x_0: Float[torch.Tensor, " batch *shape"],
+    noise: Float[torch.Tensor, " batch *shape"],
+    alpha: Float[torch.Tensor, "#batch"],
+    sigma: Float[torch.Tensor, "#batch"],
+) -> Float[torch.Tensor, " batch *shape"]:
     """Return x_t = alpha x_0 + sigma noise, with one (alpha, sigma) for each element of the batch."""
     return _per_element(alpha, x_0) * x_0 + _per_element(sigma, x_0) * noise
 
 
 def target(
-    x_0: Float[Tensor, " batch *shape"],
-    noise: Float[Tensor, " batch *shape"],
-    alpha: Float[Tensor, "#batch"],
-    sigma: Float[Tensor, "#batch"],
+    x_0: Float[torch.Tensor, " batch *shape"],
+    noise: Float[torch.Tensor, " batch *shape"],
+    alpha: Float[torch.Tensor, "#batch"],
+    sigma: Float[torch.Tensor, "#batch"],
     prediction: Prediction,
-) -> Float[Tensor, " batch *shape"]:
+) -> Float[torch.Tensor, " batch *shape"]:
     """Return what the network should output for this `prediction`.
 
     Raises:
@@ -56,12 +58,12 @@ def target(
 
 
 def to_x0(
-    raw: Float[Tensor, " batch *shape"],
-    x_t: Float[Tensor, " batch *shape"],
-    alpha: Float[Tensor, "#batch"],
-    sigma: Float[Tensor, "#batch"],
+    raw: Float[torch.Tensor, " batch *shape"],
+    x_t: Float[torch.Tensor, " batch *shape"],
+    alpha: Float[torch.Tensor, "#batch"],
+    sigma: Float[torch.Tensor, "#batch"],
     prediction: Prediction,
-) -> Float[Tensor, " batch *shape"]:
+) -> Float[torch.Tensor, " batch *shape"]:
     """Return the estimate of x_0 that a network's output `raw` stands for.
 
     Where alpha is zero a noise prediction says nothing about x_0; the division then uses `MIN_ALPHA`, so
@@ -80,7 +82,7 @@ def to_x0(
     raise _unknown(prediction)
 
 
-def _per_element(coefficient: Float[Tensor, "#batch"], like: Tensor) -> Tensor:
+def _per_element(coefficient: Float[torch.Tensor, "#batch"], like: torch.Tensor) -> torch.Tensor:
     return coefficient.reshape(-1, *(1 for _ in range(like.ndim - 1)))
 
 

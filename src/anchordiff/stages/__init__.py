@@ -4,25 +4,6 @@ A stage is built from its config, which holds what a state is (`StateSpace`) and
 is for. `restore` makes a trajectory of keypoints; guidance steers the first stage.
 """
 
-from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
-from anchordiff.stages.guidance import ClassifierFreeGuidance, CostGuidance, Guidance, GuidedStep
-from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
-from anchordiff.stages.loss import StageLoss, Term
-from anchordiff.stages.restore import Clamp, ClampDims, Restored, restore
+import lazy_loader
 
-__all__ = [
-    "Clamp",
-    "ClampDims",
-    "ClassifierFreeGuidance",
-    "CostGuidance",
-    "Guidance",
-    "GuidedStep",
-    "InterpDenoiser",
-    "InterpDenoiserConfig",
-    "KeypointDiffusion",
-    "KeypointDiffusionConfig",
-    "Restored",
-    "StageLoss",
-    "Term",
-    "restore",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

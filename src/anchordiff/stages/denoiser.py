@@ -6,8 +6,7 @@ cold diffusion, Bansal et al. 2022).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, final, get_args
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -16,65 +15,19 @@ from torch.nn import functional
 
 from anchordiff import hub
 from anchordiff.anchors import AnchorSet, step_times
-from anchordiff.checks import check_choice, check_rules
 from anchordiff.conditions import Condition
-from anchordiff.configs import exact
-from anchordiff.masks.nested import Growth
-from anchordiff.nn.embeddings import ContextEmbedding, fourier_features, fourier_size
+from anchordiff.nn.embeddings import ContextEmbedding
+from anchordiff.nn.encoder import Encoder
+from anchordiff.nn.fourier import fourier_features, fourier_size
 from anchordiff.nn.frame import Frame
-from anchordiff.nn.scene import Encoder, EncoderConfig, Scene
-from anchordiff.nn.transformer import RefinementTransformer, TransformerConfig, weigh_blocks
-from anchordiff.stages.earlier import pad_scalar, upgrade_config
+from anchordiff.nn.scene import Scene
+from anchordiff.nn.transformer import RefinementTransformer, weigh_blocks
+from anchordiff.stages.config import InterpDenoiserConfig
+from anchordiff.stages.earlier import pad_scalar
 from anchordiff.stages.loss import StageLoss
-from anchordiff.states import StateSpace
 
 _STATE_OCTAVES = 2
 _TIME_OCTAVES = 4
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-@exact
-class InterpDenoiserConfig:
-    """What an `InterpDenoiser` is made of.
-
-    Attributes:
-        encoder: sizes of the encoder, which says what conditions it is for.
-        states: what a state holds.
-        horizon: steps of the trajectories that it is trained on.
-        num_levels: corruption levels S; level 0 keeps every step, level S the fewest.
-        num_keypoints: anchors K at level S.
-        growth: how the number of anchors grows from level S to level 0.
-        transformer: sizes of the transformer over all steps; with `causal` a step's estimate depends on x_s at that and
-            earlier steps alone, beside the condition, the level and where anchors are.
-
-    Raises:
-        ValueError: if a value is out of its range.
-    """
-
-    encoder: EncoderConfig
-    states: StateSpace = field(default_factory=StateSpace)
-    horizon: int = 64
-    num_levels: int = 3
-    num_keypoints: int = 8
-    growth: Growth = "doubling"
-    transformer: TransformerConfig = field(
-        default_factory=lambda: TransformerConfig(width=96, cross_attention=False)
-    )
-
-    def __post_init__(self) -> None:
-        rules = {
-            "horizon": (self.horizon >= 2, "be at least 2"),
-            "num_levels": (1 <= self.num_levels <= self.horizon, "lie in 1 ... horizon"),
-            "num_keypoints": (2 <= self.num_keypoints <= self.horizon, "lie in 2 ... horizon"),
-        }
-        check_rules(self, rules)
-        check_choice("growth", self.growth, get_args(Growth))
-
-    @staticmethod
-    def upgrade(data: Mapping[str, Any]) -> dict[str, Any]:
-        """A saved config of an earlier version, in this one's terms."""
-        return upgrade_config(data)
 
 
 @hub.register

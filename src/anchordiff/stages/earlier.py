@@ -1,27 +1,10 @@
 """What version 0.1 wrote, in today's terms."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from anchordiff.nn.embeddings import fourier_size
-
-
-def upgrade_config(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a stage that 0.1 saved: positions on a plane, with or without velocities; K by another name."""
-    new = dict(data)
-    if "states" not in new and "dim" in new:
-        dim = new.pop("dim")
-        if dim not in (2, 4):
-            raise ValueError(f"dim must be 2 or 4, found {dim!r}")
-        states = {"positions": 2, "velocities": dim == 4}
-        new["states"] = states | ({"scale": new.pop("scale")} if "scale" in new else {})
-    if "num_anchors" in new and "num_keypoints" not in new:
-        new["num_keypoints"] = new.pop("num_anchors")
-    return new
+from anchordiff.nn.fourier import fourier_size
 
 
 def pad_scalar(

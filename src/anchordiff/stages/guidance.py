@@ -5,6 +5,8 @@ deviation of u). Guidance wraps `denoise`, the function that a sampler sees, so 
 every domain, and what is known stays exact: nothing moves where s = 0.
 """
 
+from __future__ import annotations
+
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -13,7 +15,6 @@ from typing import final
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from anchordiff.anchors import AnchorSet
 from anchordiff.checks import check_integer
@@ -23,7 +24,7 @@ from anchordiff.samplers import Denoise
 from anchordiff.schedules import Schedule
 from anchordiff.states import StateSpace
 
-Cost = Callable[[Tensor], Tensor]
+Cost = Callable[["torch.Tensor"], "torch.Tensor"]
 """From trajectories (batch, horizon, dim), in the units of states, to a cost of each, (batch,); differentiable."""
 
 
@@ -86,7 +87,7 @@ class ClassifierFreeGuidance(Guidance):
         """The steered function; see `Guidance.wrap`."""
         without = step.without()
 
-        def guided(u_t: Tensor, t: Tensor) -> Tensor:
+        def guided(u_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
             return torch.lerp(without(u_t, t), denoise(u_t, t), self.weight)
 
         return guided
@@ -138,7 +139,7 @@ class CostGuidance(Guidance):
         """The steered function; see `Guidance.wrap`."""
         variance = step.frame.spread.square()
 
-        def guided(u_t: Tensor, t: Tensor) -> Tensor:
+        def guided(u_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
             alpha, sigma = (value[:, None, None] for value in step.schedule(t))
             factor = variance * sigma**2 / (alpha**2 * variance + sigma**2).clamp(min=1e-12)
             estimate = first = denoise(u_t, t)
@@ -149,9 +150,9 @@ class CostGuidance(Guidance):
 
         return guided
 
-    def _gradient(self, u: Tensor, step: GuidedStep) -> Float[Tensor, "batch K dim"]:
+    def _gradient(self, u: torch.Tensor, step: GuidedStep) -> Float[torch.Tensor, "batch K dim"]:
         # Tensors of inference mode cannot be differentiated; copies of them can.
-        with torch.inference_mode(mode=False), torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
             frame, anchors = _copied(step.frame), step.anchors
             leaf = u.detach().clone().requires_grad_()
             keypoints = frame.pin(frame.denormalise(leaf))

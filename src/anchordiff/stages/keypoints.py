@@ -10,9 +10,9 @@ that prior (the preconditioning of Karras et al. 2022, with a spread that vanish
 known is exact by construction.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, final, get_args
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -21,71 +21,23 @@ from torch.nn import functional
 
 from anchordiff import hub
 from anchordiff.anchors import AnchorSet
-from anchordiff.checks import check_choice, check_rules
 from anchordiff.conditions import Condition
-from anchordiff.configs import exact
-from anchordiff.nn.embeddings import ContextEmbedding, fourier_features, fourier_size
+from anchordiff.nn.embeddings import ContextEmbedding
+from anchordiff.nn.encoder import Encoder
+from anchordiff.nn.fourier import fourier_features, fourier_size
 from anchordiff.nn.frame import Frame
-from anchordiff.nn.scene import Encoder, EncoderConfig, Scene
-from anchordiff.nn.transformer import Prepared, RefinementTransformer, TransformerConfig, weigh_blocks
+from anchordiff.nn.scene import Scene
+from anchordiff.nn.transformer import Prepared, RefinementTransformer, weigh_blocks
 from anchordiff.samplers import Callback, Denoise, ElementNoise, FlowSampler, Sampler
 from anchordiff.samplers.prediction import Prediction, add_noise, to_x0
-from anchordiff.schedules import Schedule, ScheduleName, make_schedule
-from anchordiff.stages.earlier import upgrade_config
+from anchordiff.schedules import Schedule, make_schedule
+from anchordiff.stages.config import KeypointDiffusionConfig
 from anchordiff.stages.guidance import Guidance, GuidedStep
 from anchordiff.stages.loss import StageLoss
-from anchordiff.states import StateSpace
 
 _STATE_OCTAVES = 3
 _TIME_OCTAVES = 5
 _MAX_WEIGHT = 10.0  # of the loss near the data, where the estimate has little left to do
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-@exact
-class KeypointDiffusionConfig:
-    """What a `KeypointDiffusion` is made of.
-
-    Attributes:
-        encoder: sizes of the encoder, which says what conditions it is for.
-        states: what a state holds.
-        horizon: steps of the trajectories that it is trained on.
-        num_keypoints: anchors K that it is trained on.
-        schedule: noise schedule by name.
-        prediction: what the network's raw output stands for; "eps" needs the schedule "linear_beta".
-        transformer: sizes of the transformer over keypoints.
-
-    Raises:
-        ValueError: if a value is out of its range.
-    """
-
-    encoder: EncoderConfig
-    states: StateSpace = field(default_factory=StateSpace)
-    horizon: int = 64
-    num_keypoints: int = 8
-    schedule: ScheduleName = "rectified"
-    prediction: Prediction = "x0"
-    transformer: TransformerConfig = field(default_factory=TransformerConfig)
-
-    def __post_init__(self) -> None:
-        rules = {
-            "horizon": (self.horizon >= 2, "be at least 2"),
-            "num_keypoints": (2 <= self.num_keypoints <= self.horizon, "lie in 2 ... horizon"),
-        }
-        check_rules(self, rules)
-        check_choice("schedule", self.schedule, get_args(ScheduleName))
-        check_choice("prediction", self.prediction, get_args(Prediction))
-        if self.prediction == "eps" and self.schedule != "linear_beta":
-            raise ValueError(
-                'prediction must be "x0" or "v" with a schedule that ends in pure noise, where noise tells nothing of '
-                f'the data ("eps" needs "linear_beta"), found "eps" with {self.schedule!r}'
-            )
-
-    @staticmethod
-    def upgrade(data: Mapping[str, Any]) -> dict[str, Any]:
-        """A saved config of an earlier version, in this one's terms."""
-        return upgrade_config(data)
 
 
 @hub.register
@@ -97,7 +49,7 @@ class KeypointDiffusion(nn.Module):
         self.config = config
         self.schedule: Schedule = make_schedule(config.schedule)
         self.encoder: Encoder[Any, Any] = config.encoder.build(config.states)
-        dim = config.states.token_dim
+        dim = config.states.of_keypoints.token_dim
         stamps = 3 if config.states.patches is None else 5
         token_size = fourier_size(dim, octaves=_STATE_OCTAVES) + fourier_size(stamps, octaves=_TIME_OCTAVES)
         self.transformer = RefinementTransformer(
@@ -135,15 +87,16 @@ class KeypointDiffusion(nn.Module):
 
     def forward(
         self,
-        z_t: Float[Tensor, "batch keypoints dim"],
+        z_t: Float[Tensor, "batch keypoints numbers"],
         t: Float[Tensor, " batch"],
         anchors: AnchorSet,
         condition: Condition | Scene,
-    ) -> Float[Tensor, "batch keypoints dim"]:
+    ) -> Float[Tensor, "batch keypoints numbers"]:
         """Estimate clean keypoints from noised ones.
 
         Args:
-            z_t: noised keypoints, in the units of states: origin + scale · (α u + σ ε).
+            z_t: noised keypoints, in the units of states: origin + scale · (α u + σ ε). Their numbers are those
+                that are generated, `config.states.of_keypoints`.
             t: diffusion time of each element, in [0, 1], data at 0.
             anchors: where the keypoints sit.
             condition: what to generate for, or its scene; `batch` may be a multiple of its length.
@@ -176,7 +129,8 @@ class KeypointDiffusion(nn.Module):
             valid: False for keypoints that are padding, from which nothing is learned; none where all are data.
         """
         scene = self.encode(condition)
-        keypoints = keypoints.repeat_interleave(repeats, dim=0)
+        generated = self.config.states.of_keypoints.dim
+        keypoints = keypoints[..., :generated].repeat_interleave(repeats, dim=0)
         task = self._prepare(scene, anchors.repeat(repeats))
         u = task.frame.normalise(keypoints)
         batch = len(u)
@@ -209,6 +163,8 @@ class KeypointDiffusion(nn.Module):
     ) -> Float[Tensor, "batch keypoints dim"]:
         """Draw keypoints; known numbers (ends, way points) come back exactly.
 
+        Velocities that are not generated (`StateSpace.keypoint_velocities`) are those of the interpolated positions.
+
         All noise belongs to a sample and not to its place in the batch, so that batches can be cut anywhere.
 
         Args:
@@ -219,7 +175,7 @@ class KeypointDiffusion(nn.Module):
             guidance: what steers each estimate, one after another; see `anchordiff.stages.guidance`.
             generator: gives a seed for each sample; torch's default one if left out.
             noise: the samples' noise instead: step 0 for the first state, the others for the sampler.
-            callback: called as `callback(step, t, z_t, z_0)` with states in their own units.
+            callback: called as `callback(step, t, z_t, z_0)` with what is generated, in the units of states.
 
         Raises:
             ValueError: if both `generator` and `noise` are given, `noise` is not for as many samples, or the anchors'
@@ -247,7 +203,12 @@ class KeypointDiffusion(nn.Module):
             noise=noise,
             callback=report,
         )
-        return frame.pin(frame.denormalise(u))
+        keypoints = frame.pin(frame.denormalise(u))
+        states = self.config.states
+        if frame.states.dim == states.dim:
+            return keypoints
+        whole = anchors.gather(states.fill_in(keypoints, anchors))
+        return task.whole.pin(whole)
 
     def _denoiser_of(self, task: "_Task") -> Denoise:
         return lambda u_t, t: self._denoise(u_t, t, task)[-1]
@@ -258,7 +219,7 @@ class KeypointDiffusion(nn.Module):
                 raise ValueError("condition must be a Condition for classifier-free guidance, found a scene")
             # What is known stays in its frame: only what the networks are told of the rest changes.
             scene = self.encode(condition.without_guided())
-            return self._denoiser_of(self._prepare(scene, anchors, frame=task.frame))
+            return self._denoiser_of(self._prepare(scene, anchors, whole=task.whole))
 
         return GuidedStep(
             frame=task.frame,
@@ -268,27 +229,29 @@ class KeypointDiffusion(nn.Module):
             without=without,
         )
 
-    def _prepare(self, scene: Scene, anchors: AnchorSet, *, frame: Frame | None = None) -> "_Task":
+    def _prepare(self, scene: Scene, anchors: AnchorSet, *, whole: Frame | None = None) -> "_Task":
         copies = scene.copies_in(len(anchors), "anchors")
         times = anchors.times
         gaps = times.diff(dim=1)
         stamps = torch.stack(
             [times, 4 * functional.pad(gaps, (1, 0)), 4 * functional.pad(gaps, (0, 1))], dim=-1
         )
-        if frame is None:
-            frame = scene.frame(times, horizon=anchors.horizon)
-        states = self.config.states
+        if whole is None:
+            whole = scene.frame(times, horizon=anchors.horizon)
+        frame = whole.of_keypoints
+        states = frame.states
         stamps = states.each_token(stamps)
         if states.patches is not None:
             places = states.patch_places(anchors.num_keypoints, stamps)
             stamps = torch.cat([stamps, places.expand(len(anchors), -1, -1)], dim=-1)
         features = fourier_features(stamps, octaves=_TIME_OCTAVES)
         if self.config.encoder.mark_size:
-            features = torch.cat([features, states.each_token(scene.marks(frame))], dim=-1)
+            features = torch.cat([features, states.each_token(scene.marks(whole))], dim=-1)
         scalars = scene.scalars if copies == 1 else scene.scalars.repeat_interleave(copies, dim=0)
         density = times.new_full((len(anchors), 1), self.config.num_keypoints / anchors.num_keypoints)
         return _Task(
             frame=frame,
+            whole=whole,
             prepared=self.transformer.prepare(times, scene, states=states, frame=frame),
             stamps=features,
             scalars=torch.cat([scalars, density], dim=-1),
@@ -297,7 +260,7 @@ class KeypointDiffusion(nn.Module):
     def _denoise(self, u_t: Tensor, t: Tensor, task: "_Task") -> list[Tensor]:
         alpha, sigma = self.schedule(t)
         estimate, gain = _precondition(self.config.prediction, u_t, alpha, sigma, task.frame.spread)
-        states = self.config.states
+        states = task.frame.states
         estimate, gain = states.tokens(estimate), states.tokens(gain)
         state = fourier_features(estimate / 2, octaves=_STATE_OCTAVES)
         estimates: list[Tensor] = self.transformer(
@@ -315,6 +278,7 @@ class _Task:
     """What all steps of a sampler share: everything but the state and the diffusion time."""
 
     frame: Frame
+    whole: Frame
     prepared: Prepared
     stamps: Float[Tensor, "batch keypoints features"]
     scalars: Float[Tensor, "batch scalars"]

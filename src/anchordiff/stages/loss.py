@@ -1,12 +1,14 @@
 """What a stage's loss gives, and the losses that a domain adds to it."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from anchordiff.nn.scene import Scene
 from anchordiff.records import TensorRecord
@@ -24,9 +26,9 @@ class StageLoss:
         scene: what the networks knew of the condition.
     """
 
-    loss: Float[Tensor, ""]
-    terms: Mapping[str, Tensor]
-    estimate: Float[Tensor, "batch steps dim"]
+    loss: Float[torch.Tensor, ""]
+    terms: Mapping[str, torch.Tensor]
+    estimate: Float[torch.Tensor, "batch steps dim"]
     scene: Scene
 
 
@@ -66,7 +68,7 @@ class Term(ABC):
             raise ValueError(f"weight must not be negative, found {self.weight}")
 
     @abstractmethod
-    def measure(self, made: StageLoss, batch: TensorRecord) -> Float[Tensor, ""] | None:
+    def measure(self, made: StageLoss, batch: TensorRecord) -> Float[torch.Tensor, ""] | None:
         """The term's value, before its weight.
 
         Args:

@@ -16,56 +16,6 @@ Example:
     [1, 2, 3]
 """
 
-from anchordiff.data.slots import Slot, slots
-from anchordiff.training.bootstrap import Bootstrap, ScheduledSampling
-from anchordiff.training.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint
-from anchordiff.training.config import TrainConfig
-from anchordiff.training.distributed import Ranks, joined
-from anchordiff.training.draw import Draw
-from anchordiff.training.ema import EMA
-from anchordiff.training.load import load_stage
-from anchordiff.training.logs import JsonLog, read_log
-from anchordiff.training.loop import Batches, Loss, TrainStep, train
-from anchordiff.training.objectives import DenoiserObjective, KeypointObjective, training_masks
-from anchordiff.training.pipeline import PipelineRun, fit_pipeline, train_pipeline
-from anchordiff.training.prefetch import prefetch
-from anchordiff.training.run import RunOptions, RunResult, fit
-from anchordiff.training.stage import StageResult, StageRun, fit_denoiser, fit_keypoints
-from anchordiff.training.state import TrainState
+import lazy_loader
 
-__all__ = [
-    "EMA",
-    "Batches",
-    "Bootstrap",
-    "DenoiserObjective",
-    "Draw",
-    "JsonLog",
-    "KeypointObjective",
-    "Loss",
-    "PipelineRun",
-    "Ranks",
-    "RunOptions",
-    "RunResult",
-    "ScheduledSampling",
-    "Slot",
-    "StageResult",
-    "StageRun",
-    "TrainConfig",
-    "TrainState",
-    "TrainStep",
-    "fit",
-    "fit_denoiser",
-    "fit_keypoints",
-    "fit_pipeline",
-    "joined",
-    "load_checkpoint",
-    "load_stage",
-    "prefetch",
-    "read_checkpoint",
-    "read_log",
-    "save_checkpoint",
-    "slots",
-    "train",
-    "train_pipeline",
-    "training_masks",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -11,6 +11,8 @@ where ẑ goes around an obstacle on the other side: the mean of both ways runs 
 refused, see `Bootstrap.tolerance`.
 """
 
+from __future__ import annotations
+
 import math
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -18,16 +20,14 @@ from typing import Final, final, get_args
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
 
+from anchordiff import stages
 from anchordiff.anchors import AnchorSet
 from anchordiff.checks import check_choice
 from anchordiff.conditions import Condition
 from anchordiff.configs import exact
 from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.samplers import ElementNoise, FlowSampler, Spacing
-from anchordiff.stages.denoiser import InterpDenoiser
-from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.training.draw import Draw
 from anchordiff.training.objectives import DenoiserObjective
 
@@ -107,7 +107,10 @@ class ScheduledSampling:
     """
 
     def __init__(
-        self, objective: DenoiserObjective, stage: KeypointDiffusion, bootstrap: Bootstrap | None = None
+        self,
+        objective: DenoiserObjective,
+        stage: stages.KeypointDiffusion,
+        bootstrap: Bootstrap | None = None,
     ) -> None:
         for name, value in stage.named_parameters():
             if not bool(torch.isfinite(value).all()):
@@ -116,7 +119,9 @@ class ScheduledSampling:
         self.bootstrap = bootstrap or Bootstrap()
         self.stage = deepcopy(stage).eval().requires_grad_(requires_grad=False)
 
-    def __call__(self, model: InterpDenoiser, batch: TrajectoryBatch, draw: Draw) -> dict[str, Tensor]:
+    def __call__(
+        self, model: stages.InterpDenoiser, batch: TrajectoryBatch, draw: Draw
+    ) -> dict[str, torch.Tensor]:
         """Loss of one batch and its terms: those of the objective, and `generated`.
 
         `generated` is the share of trajectories whose keypoints were replaced.
@@ -130,10 +135,9 @@ class ScheduledSampling:
         terms = self.objective.score(model, batch, corrupted)
         return terms | {"generated": chosen.float().mean()}
 
-    @torch.no_grad()
     def _draw(
-        self, condition: Condition, truth: Tensor, anchors: AnchorSet, draw: Draw
-    ) -> tuple[Bool[Tensor, " batch"], Float[Tensor, "batch K dim"]]:
+        self, condition: Condition, truth: torch.Tensor, anchors: AnchorSet, draw: Draw
+    ) -> tuple[Bool[torch.Tensor, " batch"], Float[torch.Tensor, "batch K dim"]]:
         """Which trajectories get generated keypoints, and these (the true ones elsewhere)."""
         states, generator, device = self.stage.config.states, draw.generator, truth.device
         if states.dim != truth.shape[2]:
@@ -145,7 +149,7 @@ class ScheduledSampling:
         if not len(rows):
             return wanted, truth
         # In full precision, as in a pipeline: stage 2 is to meet what it will meet.
-        with torch.autocast(device.type, enabled=False):
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):
             generated = self.stage.sample(
                 condition[rows],
                 anchors[rows],

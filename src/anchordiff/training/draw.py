@@ -1,5 +1,7 @@
 """What a loss may draw from, and where in the run it is."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import final
 

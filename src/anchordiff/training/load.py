@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -11,24 +11,13 @@ from anchordiff import hub
 from anchordiff.configs import config_from_json
 from anchordiff.errors import CorruptFileError
 from anchordiff.files import write_json
-from anchordiff.hub.folders import CONFIG, read_json
+from anchordiff.hub.layout import CONFIG, INDEX, read_json
 from anchordiff.hub.registry import config_class
-from anchordiff.hub.sources import INDEX
 from anchordiff.training.checkpoint import read_checkpoint
+from anchordiff.training.layout import COMMAND, TRAINING, has_run
 from anchordiff.training.process import is_first
 
 Stage = TypeVar("Stage", bound=nn.Module)
-
-TRAINING: Final = "training"
-"""Folder, within that of a stage, of the run that trained it."""
-
-COMMAND: Final = "command.json"
-"""File of a run's folder that tells the words it was started with."""
-
-
-def has_run(out: Path) -> bool:
-    """Whether a run of a stage has started in this folder."""
-    return (out / TRAINING / "checkpoints" / "last.pt").exists()
 
 
 def load_stage(source: str | Path, kind: type[Stage], *, name: str = "source") -> Stage:

@@ -9,13 +9,13 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from anchordiff.data.slots import Slot, slots
+from anchordiff.data.slot import Slot, slots
 from anchordiff.errors import TrainingError
 from anchordiff.nn.modes import remember_modes, restore_modes
 from anchordiff.training.config import TrainConfig
 from anchordiff.training.distributed import joined
 from anchordiff.training.draw import Draw
-from anchordiff.training.prefetch import moved, prefetch
+from anchordiff.training.prefetching import moved, prefetch
 from anchordiff.training.state import TrainState
 
 Model = TypeVar("Model", bound=nn.Module)

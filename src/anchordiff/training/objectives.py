@@ -4,14 +4,16 @@ Each objective is a frozen record of its settings that is called as `objective(m
 `anchordiff.training.train` takes.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import final
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
 
+from anchordiff import stages
 from anchordiff.anchors import AnchorSet
 from anchordiff.checks import check_rules
 from anchordiff.conditions import Condition
@@ -19,8 +21,7 @@ from anchordiff.configs import exact
 from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.masks import Ends, Even, MaskSampler, Mixture, Nested, Random
 from anchordiff.nn.scene import Scene
-from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
-from anchordiff.stages.keypoints import KeypointDiffusion
+from anchordiff.stages.config import InterpDenoiserConfig
 from anchordiff.stages.loss import Term, add_terms
 from anchordiff.training.draw import Draw
 
@@ -64,7 +65,9 @@ class KeypointObjective:
     def __post_init__(self) -> None:
         check_rules(self, {"repeats": (self.repeats >= 1, "be at least 1")})
 
-    def __call__(self, model: KeypointDiffusion, batch: TrajectoryBatch, draw: Draw) -> dict[str, Tensor]:
+    def __call__(
+        self, model: stages.KeypointDiffusion, batch: TrajectoryBatch, draw: Draw
+    ) -> dict[str, torch.Tensor]:
         """Loss of one batch and its terms: `diffusion`, and those of the domain."""
         size, horizon = batch.trajectory.shape[:2]
         masks = self.masks or training_masks(model.config.num_keypoints)
@@ -97,12 +100,12 @@ class Corrupted:
         scene: what networks know of the conditions.
     """
 
-    trajectory: Float[Tensor, "batch horizon dim"]
+    trajectory: Float[torch.Tensor, "batch horizon dim"]
     level: int
     anchors: AnchorSet
-    truth: Float[Tensor, "batch K dim"]
-    keypoints: Float[Tensor, "batch K dim"]
-    valid: Bool[Tensor, "batch horizon"] | None
+    truth: Float[torch.Tensor, "batch K dim"]
+    keypoints: Float[torch.Tensor, "batch K dim"]
+    valid: Bool[torch.Tensor, "batch horizon"] | None
     scene: Scene
 
 
@@ -143,7 +146,9 @@ class DenoiserObjective:
         }
         check_rules(self, rules)
 
-    def __call__(self, model: InterpDenoiser, batch: TrajectoryBatch, draw: Draw) -> dict[str, Tensor]:
+    def __call__(
+        self, model: stages.InterpDenoiser, batch: TrajectoryBatch, draw: Draw
+    ) -> dict[str, torch.Tensor]:
         """Loss of one batch and its terms: `error`, `steps` if weighed, and those of the domain."""
         return self.score(model, batch, self.corrupt(model, batch, draw))
 
@@ -159,7 +164,7 @@ class DenoiserObjective:
                 f"horizons must be at least num_keypoints = {config.num_keypoints} steps, found {shortest}"
             )
 
-    def corrupt(self, model: InterpDenoiser, batch: TrajectoryBatch, draw: Draw) -> Corrupted:
+    def corrupt(self, model: stages.InterpDenoiser, batch: TrajectoryBatch, draw: Draw) -> Corrupted:
         """Draw a level and anchors, and disturb the keypoints there.
 
         Raises:
@@ -196,7 +201,9 @@ class DenoiserObjective:
             scene=scene,
         )  # fmt: skip
 
-    def score(self, model: InterpDenoiser, batch: TrajectoryBatch, corrupted: Corrupted) -> dict[str, Tensor]:
+    def score(
+        self, model: stages.InterpDenoiser, batch: TrajectoryBatch, corrupted: Corrupted
+    ) -> dict[str, torch.Tensor]:
         """The loss of what stage 2 makes of corrupted trajectories.
 
         Args:

@@ -8,11 +8,11 @@ from typing import Protocol, final, runtime_checkable
 from anchordiff.configs import exact
 from anchordiff.data.source import TrainingData
 from anchordiff.errors import TrainingError
-from anchordiff.nn.scene import EncoderConfig
-from anchordiff.nn.transformer import TransformerConfig
+from anchordiff.nn.config import EncoderConfig, TransformerConfig
 from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
-from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
-from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
+from anchordiff.stages.denoiser import InterpDenoiser
+from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.states import StateSpace
 from anchordiff.training.load import load_stage, write_command
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective

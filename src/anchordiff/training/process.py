@@ -1,5 +1,7 @@
 """This process among those of a `torchrun`: its device, and whether it is the one that speaks."""
 
+from __future__ import annotations
+
 import os
 import sys
 

@@ -8,20 +8,19 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import save
 from torch import nn
 
-from anchordiff.checks import check_rules
-from anchordiff.configs import differences, exact
+from anchordiff.configs import differences
 from anchordiff.errors import CorruptFileError, TrainingError
 from anchordiff.files import locked, write_whole
 from anchordiff.nn.modes import evaluating
 from anchordiff.progress import progress_bar
 from anchordiff.training.checkpoint import load_checkpoint, save_checkpoint
-from anchordiff.training.config import TrainConfig
+from anchordiff.training.config import RunOptions, TrainConfig
 from anchordiff.training.distributed import Ranks, joined
 from anchordiff.training.interrupt import deferred_interrupt
 from anchordiff.training.logs import Board, JsonLog, Window
@@ -31,52 +30,6 @@ from anchordiff.training.state import TrainState
 Model = TypeVar("Model", bound=nn.Module)
 Batch = TypeVar("Batch")
 Evaluate = Callable[[Model, int], Mapping[str, float]]
-
-
-@dataclass(frozen=True, kw_only=True)
-@exact
-class RunOptions:
-    """How a run is watched and kept; none of it changes the weights, so all may change at a resume.
-
-    Attributes:
-        log_every: steps a line of the log; the line holds their mean.
-        save_every: steps between two writes of checkpoints/last.pt.
-        keep_every: steps between two checkpoints that stay, checkpoints/step-N.pt; None for none.
-        evaluate_every: steps between two evaluations; None evaluates at the end alone.
-        best: which of the evaluation's values decides checkpoints/best.pt.
-        best_is: whether the lowest or the highest value is the best.
-        max_seconds: stop after this time, to be resumed later; None runs to the end.
-        ahead: batches to prepare in advance.
-        tensorboard: whether to write TensorBoard's files where it is installed.
-        progress: whether to show a progress bar; None shows it on a terminal.
-    """
-
-    log_every: int = 50
-    save_every: int = 1000
-    keep_every: int | None = None
-    evaluate_every: int | None = None
-    best: str = "loss"
-    best_is: Literal["lowest", "highest"] = "lowest"
-    max_seconds: float | None = None
-    ahead: int = 2
-    tensorboard: bool = True
-    progress: bool | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("log_every", "save_every", "keep_every", "evaluate_every"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, found {value}")
-        rules = {
-            "best_is": (self.best_is in ("lowest", "highest"), "be 'lowest' or 'highest'"),
-            "max_seconds": (self.max_seconds is None or self.max_seconds >= 0, "not be negative"),
-            "ahead": (self.ahead >= 0, "not be negative"),
-        }
-        check_rules(self, rules)
-
-    def due(self, every: int | None, step: int, steps: int) -> bool:
-        """Whether what happens each `every` steps, and after the last, happens after `step`."""
-        return step == steps or (every is not None and step % every == 0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,18 +14,20 @@ from anchordiff.checks import check_integer
 from anchordiff.configs import config_to_json, differences, exact
 from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.data.source import TrainingData
-from anchordiff.hub.folders import CONFIG
+from anchordiff.hub.layout import CONFIG
 from anchordiff.nn.modes import evaluating
-from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
-from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
+from anchordiff.stages.denoiser import InterpDenoiser
+from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.training.bootstrap import Bootstrap, ScheduledSampling
-from anchordiff.training.config import TrainConfig
+from anchordiff.training.config import RunOptions, TrainConfig
 from anchordiff.training.draw import Draw
-from anchordiff.training.load import TRAINING, has_run, load_stage, recorded_config, write_command
+from anchordiff.training.layout import TRAINING, has_run
+from anchordiff.training.load import load_stage, recorded_config, write_command
 from anchordiff.training.loop import Loss
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective
 from anchordiff.training.process import is_first, pick_device, say
-from anchordiff.training.run import RunOptions, fit
+from anchordiff.training.run import fit
 from anchordiff.training.validation import Measure, check_denoiser, check_keypoints, measure_nothing
 
 Model = TypeVar("Model", bound=nn.Module)

@@ -11,7 +11,7 @@ from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.masks import Even
 from anchordiff.stages.denoiser import InterpDenoiser
 from anchordiff.stages.keypoints import KeypointDiffusion
-from anchordiff.stages.restore import restore
+from anchordiff.stages.restoration import restore
 from anchordiff.states import StateSpace
 
 Measure = Callable[[Any, Tensor], Mapping[str, Tensor]]

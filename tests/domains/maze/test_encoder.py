@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anchordiff.domains.maze.condition import MazeCondition
-from anchordiff.domains.maze.encoder import MazeEncoder, MazeEncoderConfig, MazeScene
+from anchordiff.domains.maze.config import MazeEncoderConfig
+from anchordiff.domains.maze.encoder import MazeEncoder, MazeScene
 from anchordiff.domains.maze.judge import MazeJudge
 from anchordiff.nn.frame import Frame
 from anchordiff.states import StateSpace

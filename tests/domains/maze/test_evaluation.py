@@ -103,9 +103,19 @@ def test_times_are_taken_where_they_mean_something(evaluation):
     assert evaluation[OneSample.name].seconds_batched > 0
 
 
-def test_diversity_is_that_of_the_candidates(evaluation):
-    with_candidates = [result.name for result in evaluation.results if "diversity" in result.values]
-    assert with_candidates == ["plan, 3 candidates"]
+def test_diversity_and_ways_are_told_of_every_method_that_draws(evaluation):
+    drawn = [result.name for result in evaluation.results if "diversity" in result.values]
+    assert drawn == [
+        "coarse (stage 1 + interpolation)",
+        "pipeline, one sample",
+        "plan, 3 candidates",
+        "full-sequence diffusion, 2 steps",
+        "full-sequence diffusion, 16 steps",
+    ]
+    assert [result.name for result in evaluation.results if "ways" in result.values] == drawn
+    assert [result.name for result in evaluation.results if result.chose] == ["plan, 3 candidates"]
+    assert evaluation["pipeline, one sample"]["diversity"].isnan().tolist() == [False] * 4 + [True] * 3
+    assert not evaluation["plan, 3 candidates"]["diversity"].isnan().any()
 
 
 def test_json_holds_all_and_the_table_one_row_a_method(evaluation):

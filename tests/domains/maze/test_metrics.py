@@ -14,6 +14,7 @@ from anchordiff.domains.maze.metrics import (
     length_ratio,
     path_length,
     smoothness,
+    ways,
 )
 
 # 7 x 7, closed border, a bar of walls at row 3 that leaves a gap at column 1.
@@ -139,3 +140,40 @@ def test_the_way_from_the_start_to_the_first_point_counts():
         ends = torch.tensor([start]), torch.tensor([last])
         asked = MazeCondition.from_arrays(walls[None], *ends)
         assert is_success(asked, points).tolist() == [free]
+
+
+# 9 x 9 with two islands of walls: one cell, and a block of two.
+ISLANDS = torch.ones(9, 9, dtype=torch.bool)
+ISLANDS[1:8, 1:8] = False
+ISLANDS[4, 2] = ISLANDS[4, 5] = ISLANDS[4, 6] = True
+
+
+def through(*gaps: float) -> torch.Tensor:
+    """Ways from the left to the right side through the gaps above or below each island."""
+    ends = [(1.5, 4.5), (7.5, 4.5)]
+    middle = [(2.5, gaps[0]), (4.0, 4.5), (6.0, gaps[1])]
+    points = torch.tensor([ends[0], *middle, ends[1]])
+    return torch.nn.functional.interpolate(points.T[None], size=41, mode="linear", align_corners=True)[0].T
+
+
+def test_ways_are_told_apart_by_what_they_go_around():
+    there = MazeCondition.from_arrays(ISLANDS[None], torch.tensor([[1.5, 4.5]]), torch.tensor([[7.5, 4.5]]))
+    four = [through(*gaps) for gaps in itertools.product((2.0, 7.0), repeat=2)]
+
+    def count(*candidates):
+        return ways(there, torch.stack(candidates)[None]).tolist()
+
+    assert count(*four) == [4]
+    assert count(four[0], four[1], four[1] + 0.0) == [2]
+    bent = through(1.5, 2.5)  # the same side, another shape
+    assert bool(is_success(there, bent[None]).all())
+    assert count(four[0], bent) == [1]
+    wall = torch.lerp(torch.tensor([1.5, 4.5]), torch.tensor([7.5, 4.5]), torch.linspace(0, 1, 41)[:, None])
+    assert count(four[3], wall) == [1]  # what is not free takes no way
+    assert count(wall, wall) == [0]
+    twice = torch.cat([four[0], four[2].flip(0), four[0]])  # once around the first island more
+    assert bool(is_success(there, twice[None]).all())
+    once = torch.nn.functional.interpolate(
+        four[0].T[None], size=len(twice), mode="linear", align_corners=True
+    )[0].T
+    assert count(once, twice) == [2]

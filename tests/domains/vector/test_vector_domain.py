@@ -13,7 +13,7 @@ from anchordiff.domains.vector.benchmark import VectorBenchmark
 from anchordiff.domains.vector.data import Episodes, write_episodes
 from anchordiff.domains.vector.domain import VECTOR
 from anchordiff.domains.vector.request import VectorRequest
-from anchordiff.nn.transformer import TransformerConfig
+from anchordiff.nn.config import TransformerConfig
 from anchordiff.states import StateSpace
 
 

@@ -13,8 +13,9 @@ from anchordiff.anchors import AnchorSet
 from anchordiff.domains.maze.condition import MazeCondition
 from anchordiff.domains.vector import VectorCondition, VectorEncoderConfig
 from anchordiff.masks import Even
-from anchordiff.nn.transformer import TransformerConfig
-from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+from anchordiff.nn.config import TransformerConfig
+from anchordiff.stages.config import KeypointDiffusionConfig
+from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.states import StateSpace
 
 HORIZON, COUNT, BATCH, PLACES = 10, 4, 3, 5
@@ -55,7 +56,7 @@ def estimate(model: KeypointDiffusion, given_there: VectorCondition) -> torch.Te
     """What the network makes of one and the same noise."""
     count = len(given_there)
     random = torch.Generator().manual_seed(1)
-    z_t = torch.randn(1, COUNT, 4, generator=random).expand(count, -1, -1)
+    z_t = torch.randn(1, COUNT, 2, generator=random).expand(count, -1, -1)
     anchors = AnchorSet.from_mask(Even(COUNT).sample(count, HORIZON))
     return model(z_t, torch.full((count,), 0.7), anchors, given_there)
 

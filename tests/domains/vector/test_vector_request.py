@@ -10,12 +10,14 @@ from safetensors.torch import save_file
 
 from anchordiff.domains.domain import PlanOptions, PlanSettings
 from anchordiff.domains.vector import VectorEncoderConfig, metrics
-from anchordiff.domains.vector.request import VectorRequest, read_condition
+from anchordiff.domains.vector.job import read_condition
+from anchordiff.domains.vector.request import VectorRequest
 from anchordiff.errors import CorruptFileError
-from anchordiff.nn.transformer import TransformerConfig
+from anchordiff.nn.config import TransformerConfig
 from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
-from anchordiff.stages.denoiser import InterpDenoiser, InterpDenoiserConfig
-from anchordiff.stages.keypoints import KeypointDiffusion, KeypointDiffusionConfig
+from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
+from anchordiff.stages.denoiser import InterpDenoiser
+from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.states import StateSpace
 
 HORIZON = 9

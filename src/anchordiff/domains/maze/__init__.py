@@ -11,51 +11,6 @@ Example:
     True
 """
 
-from anchordiff.domains.maze.clearance import wall_distance
-from anchordiff.domains.maze.condition import MazeCondition
-from anchordiff.domains.maze.data import (
-    ParticleBatch,
-    ParticleMazeConfig,
-    ParticleMazeDataset,
-    ShardedParticleDataset,
-    write_shards,
-)
-from anchordiff.domains.maze.encoder import MazeEncoder, MazeEncoderConfig, MazeScene
-from anchordiff.domains.maze.judge import MazeJudge
-from anchordiff.domains.maze.maze import Maze
-from anchordiff.domains.maze.metrics import (
-    collision_rate,
-    diversity,
-    is_success,
-    length_ratio,
-    path_length,
-    smoothness,
-)
-from anchordiff.domains.maze.suites import SUITES, Suite, find_suite
-from anchordiff.domains.maze.terms import Distances, WallHinge
+import lazy_loader
 
-__all__ = [
-    "SUITES",
-    "Distances",
-    "Maze",
-    "MazeCondition",
-    "MazeEncoder",
-    "MazeEncoderConfig",
-    "MazeJudge",
-    "MazeScene",
-    "ParticleBatch",
-    "ParticleMazeConfig",
-    "ParticleMazeDataset",
-    "ShardedParticleDataset",
-    "Suite",
-    "WallHinge",
-    "collision_rate",
-    "diversity",
-    "find_suite",
-    "is_success",
-    "length_ratio",
-    "path_length",
-    "smoothness",
-    "wall_distance",
-    "write_shards",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,19 +1,15 @@
 """`evaluate` on suites of held-out mazes."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, final
+from typing import ClassVar, Literal, final
 
-from anchordiff.domains.domain import Benchmark, BenchmarkSettings, load_full_sequence
-from anchordiff.domains.maze.evaluation import evaluate, failures
-from anchordiff.domains.maze.metrics import collision_rate
+import anchordiff as ad
+from anchordiff.domains.domain import Benchmark, BenchmarkSettings
 from anchordiff.domains.maze.suites import find_suite
-from anchordiff.evaluation.results import Evaluation
 from anchordiff.files import write_json, write_whole
-from anchordiff.pipeline import TwoStagePipeline
-
-if TYPE_CHECKING:
-    from anchordiff.domains.maze.plots import Case
 
 
 @final
@@ -36,7 +32,7 @@ class MazeBenchmark(Benchmark):
 
     pipeline: ClassVar[str | None] = "particle-maze"
 
-    suite: Literal["particle-21", "perfect-21", "rooms-21", "particle-31"] = "particle-21"
+    suite: Literal["particle-21", "perfect-21", "rooms-21", "particle-31", "symmetric-21"] = "particle-21"
     full_sequence: Path | None = None
     batch_size: int = 100
     timed: int = 20
@@ -58,8 +54,10 @@ class MazeBenchmark(Benchmark):
         if size is not None and not 1 <= size <= most:
             raise ValueError(f"--size must lie in 1 ... {most} with --suite {self.suite}, found {size}")
 
-    def run(self, pipeline: TwoStagePipeline, settings: BenchmarkSettings) -> str:
+    def run(self, pipeline: ad.TwoStagePipeline, settings: BenchmarkSettings) -> str:
         """Evaluate, and write evaluation.json, table.md and failures.png; see `Benchmark.run`."""
+        from anchordiff.domains.full_sequence import load_full_sequence
+        from anchordiff.domains.maze.evaluation import evaluate, failure_cases
         from anchordiff.domains.maze.plots import draw_cases
         from anchordiff.plots import save_figure
 
@@ -85,30 +83,3 @@ class MazeBenchmark(Benchmark):
         title = f"{heading}: {'the worst failures' if cases else 'no failures'}"
         save_figure(draw_cases(cases, title=title), out / "failures.png", dpi=110)
         return f"{heading}\n\n{table}\n{gain}\nwritten to {out}: evaluation.json, table.md, failures.png\n"
-
-
-def failure_cases(evaluation: Evaluation, *, count: int = 12) -> "list[Case]":
-    """The worst failures as panels; the title says which stage made them."""
-    from anchordiff.domains.maze.plots import Case
-
-    cases = []
-    suite = find_suite(evaluation.suite)
-    for result, maze in failures(evaluation, count=count):
-        attempt = result.attempt
-        batch = suite.load(range(maze, maze + 1), horizon=attempt.trajectory.shape[1])
-        keypoints, cause = None, "touches a wall"
-        if attempt.keypoints is not None:
-            keypoints = attempt.keypoints[maze]
-            astray = float(collision_rate(batch.condition, keypoints[None])) > 0
-            cause = "a keypoint in a wall" if astray else "keypoints free, the way between not"
-        cases.append(
-            Case(
-                title=f"maze {maze}: {result.name}\n{cause}",
-                condition=batch.condition,
-                trajectory=attempt.trajectory[maze],
-                coarse=None if attempt.coarse is None else attempt.coarse[maze],
-                keypoints=keypoints,
-                expert=batch.trajectory[0],
-            )
-        )
-    return cases

@@ -1,15 +1,15 @@
 """Exact, differentiable distance of points to the walls around them."""
 
+from __future__ import annotations
+
 import torch
 from einops import repeat
 from jaxtyping import Bool, Float
-from torch import Tensor
-from torch.nn import functional
 
 
 def wall_distance(
-    walls: Bool[Tensor, "batch rows cols"], points: Float[Tensor, "batch points 2"]
-) -> Float[Tensor, "batch points"]:
+    walls: Bool[torch.Tensor, "batch rows cols"], points: Float[torch.Tensor, "batch points 2"]
+) -> Float[torch.Tensor, "batch points"]:
     """Distance of each point to the nearest wall among the 3 × 3 cells around it, in cells.
 
     Walls are unit squares; outside the grid all is wall. Other walls are at least a cell away, so it is the
@@ -17,7 +17,7 @@ def wall_distance(
     points away from the nearest wall.
     """
     _, rows, cols = walls.shape
-    padded = functional.pad(walls, (2, 2, 2, 2), value=True).flatten(1)
+    padded = torch.nn.functional.pad(walls, (2, 2, 2, 2), value=True).flatten(1)
     offsets = torch.arange(-1, 2, device=points.device)
     col = points[..., 0, None].detach().floor().long() + repeat(offsets, "c -> (r c)", r=3)
     row = points[..., 1, None].detach().floor().long() + repeat(offsets, "r -> (r c)", c=3)

@@ -1,12 +1,13 @@
 """What a plan through a maze is for: walls, a start and a goal."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
 
 from anchordiff.conditions import ArrayLike, Condition, as_tensor
 from anchordiff.domains.maze.maze import Maze
@@ -25,14 +26,14 @@ class MazeCondition(Condition):
         goal: last position `(x, y)`, in cells.
     """
 
-    walls: Bool[Tensor, "batch rows cols"]
-    sdf: Float[Tensor, "batch rows cols"]
-    start: Float[Tensor, "batch 2"]
-    goal: Float[Tensor, "batch 2"]
+    walls: Bool[torch.Tensor, "batch rows cols"]
+    sdf: Float[torch.Tensor, "batch rows cols"]
+    start: Float[torch.Tensor, "batch 2"]
+    goal: Float[torch.Tensor, "batch 2"]
 
     def __post_init__(self) -> None:
         for name in ("walls", "sdf", "start", "goal"):
-            if not isinstance(value := getattr(self, name), Tensor):
+            if not isinstance(value := getattr(self, name), torch.Tensor):
                 raise ValueError(
                     f"{name} must be a tensor (MazeCondition.from_arrays takes arrays), found {type(value).__name__}"
                 )
@@ -119,14 +120,14 @@ class MazeCondition(Condition):
             raise ValueError("sdf must be finite, found NaN or infinity")
 
 
-def _check_walls(walls: Tensor) -> None:
+def _check_walls(walls: torch.Tensor) -> None:
     if walls.ndim != 3 or 0 in walls.shape:
         raise ValueError(f"walls must have the shape (batch, rows, cols), found {tuple(walls.shape)}")
     if walls.dtype != torch.bool:
         raise ValueError(f"walls must be boolean (True where blocked), found {walls.dtype}")
 
 
-def _check_ends(walls: Tensor, **ends: Tensor) -> None:
+def _check_ends(walls: torch.Tensor, **ends: torch.Tensor) -> None:
     batch, rows, cols = walls.shape
     for name, points in ends.items():
         if points.shape != (batch, 2):

@@ -1,23 +1,24 @@
 """Mazes, as the commands see them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Final, final
 
+import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.data.source import Source
 from anchordiff.domains.domain import Benchmark, Domain, PlanRequest
 from anchordiff.domains.maze.benchmark import MazeBenchmark
 from anchordiff.domains.maze.condition import MazeCondition
-from anchordiff.domains.maze.data.particle import ParticleMazeConfig
-from anchordiff.domains.maze.encoder import MazeEncoderConfig
+from anchordiff.domains.maze.config import MazeEncoderConfig
+from anchordiff.domains.maze.data.config import ParticleMazeConfig
 from anchordiff.domains.maze.metrics import collision_rate, is_success
 from anchordiff.domains.maze.request import MazeRequest
 from anchordiff.domains.maze.terms import Distances, WallHinge
-from anchordiff.stages.denoiser import InterpDenoiserConfig
-from anchordiff.stages.keypoints import KeypointDiffusionConfig
+from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
 from anchordiff.stages.loss import Term
 
 
@@ -64,8 +65,8 @@ class MazeDomain(Domain):
         return MazeBenchmark
 
     def measure(
-        self, batch: TrajectoryBatch, trajectory: Float[Tensor, "batch horizon dim"]
-    ) -> Mapping[str, Tensor]:
+        self, batch: TrajectoryBatch, trajectory: Float[torch.Tensor, "batch horizon dim"]
+    ) -> Mapping[str, torch.Tensor]:
         """Whether each trajectory is free of collisions and reaches the goal, and its share of points in walls."""
         condition = batch.condition
         assert isinstance(condition, MazeCondition)

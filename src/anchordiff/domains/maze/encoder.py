@@ -6,94 +6,28 @@ to. Space is kept throughout: nothing is pooled.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal, final
+from typing import final
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from anchordiff.checks import check_rules
-from anchordiff.configs import exact
 from anchordiff.domains.maze.condition import MazeCondition
+from anchordiff.domains.maze.config import OFFSET_OCTAVES, MazeEncoderConfig
 from anchordiff.domains.maze.judge import MazeJudge
 from anchordiff.domains.maze.value_iteration import FAR, ValueIteration
 from anchordiff.kernels.grid.cell_features import Cells, look_up
-from anchordiff.nn.embeddings import fourier_features, fourier_size
+from anchordiff.nn.encoder import Encoder
+from anchordiff.nn.fourier import fourier_features, fourier_size
 from anchordiff.nn.frame import Frame
-from anchordiff.nn.scene import Encoder, EncoderConfig, Floats, Look, Scene
+from anchordiff.nn.scene import Floats, Look, Scene
 from anchordiff.states import StateSpace
 
 _FRACTION_OCTAVES = 5
 _POSITION_OCTAVES = 4
-_OFFSET_OCTAVES = 2
 _AXIS_SIZE = fourier_size(2, octaves=_POSITION_OCTAVES)
 _SQUASH = 10.0  # cells: the scale at which distances are squashed into features
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-@exact
-class MazeEncoderConfig(EncoderConfig):
-    """Sizes of a `MazeEncoder`.
-
-    Attributes:
-        domain: tells a saved config apart.
-        map_channels: channels of the convolutions.
-        convolution_blocks: residual blocks of two 3 × 3 convolutions after the first convolution.
-        value_iteration: plan over the grid by value iteration with learned step costs.
-        cell_channels: channels of a cell's features.
-        attention_channels: channels of keys and values over all heads; 0 leaves attention to cells out.
-        attention_heads: heads of the attention to cells.
-
-    Raises:
-        ValueError: if a size is out of its range, or `attention_channels` is no multiple of `attention_heads`.
-    """
-
-    domain: Literal["maze"] = "maze"
-    map_channels: int = 32
-    convolution_blocks: int = 2
-    value_iteration: bool = True
-    cell_channels: int = 64
-    attention_channels: int = 64
-    attention_heads: int = 4
-
-    def __post_init__(self) -> None:
-        rules = {
-            "map_channels": (self.map_channels >= 1, "be at least 1"),
-            "convolution_blocks": (self.convolution_blocks >= 0, "not be negative"),
-            "cell_channels": (self.cell_channels >= 1, "be at least 1"),
-            "attention_heads": (self.attention_heads >= 1, "be at least 1"),
-        }
-        check_rules(self, rules)
-        if self.attention_channels < 0 or self.attention_channels % self.attention_heads:
-            raise ValueError(
-                f"attention_channels must be a multiple of attention_heads = {self.attention_heads}, or 0, "
-                f"found {self.attention_channels}"
-            )
-
-    @property
-    def scalar_size(self) -> int:
-        """The way from start to goal, and its length."""
-        return 3
-
-    @property
-    def look_size(self) -> int:
-        """Features of a cell, and where in it a position lies."""
-        return self.cell_channels + fourier_size(2, octaves=_OFFSET_OCTAVES)
-
-    @property
-    def attention(self) -> tuple[int, int]:
-        """Channels and heads of the attention to cells."""
-        return self.attention_channels, self.attention_heads
-
-    def build(self, states: StateSpace) -> "MazeEncoder":
-        """An encoder of these sizes.
-
-        Raises:
-            ValueError: if positions are not (x, y).
-        """
-        return MazeEncoder(self, states)
 
 
 @final
@@ -149,7 +83,7 @@ class MazeScene(Scene):
         if batch > 1:
             index = index + cells * torch.arange(batch, device=index.device)[:, None]
         found = self.cells.reshape(batch * cells, channels).index_select(0, index.reshape(-1))
-        offsets = fourier_features(2 * (positions - positions.floor()) - 1, octaves=_OFFSET_OCTAVES)
+        offsets = fourier_features(2 * (positions - positions.floor()) - 1, octaves=OFFSET_OCTAVES)
         return torch.cat([found.view(samples, points, channels), offsets], dim=-1)
 
     def compiled_look(self, frame: Frame | None, shape: tuple[int, int, int]) -> Look:
@@ -163,7 +97,7 @@ class MazeScene(Scene):
             origin=origin.contiguous().numpy(),
             scale=scale.numpy(),
             cols=self.cols,
-            octaves=_OFFSET_OCTAVES,
+            octaves=OFFSET_OCTAVES,
         )
 
         def look(estimate: Floats) -> Floats:

@@ -2,14 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import torch
 from torch import Tensor
 
 from anchordiff.domains.maze.data.batch import ParticleBatch
-from anchordiff.domains.maze.metrics import collision_rate, diversity, is_success, length_ratio, smoothness
-from anchordiff.domains.maze.suites import Suite
+from anchordiff.domains.maze.metrics import (
+    collision_rate,
+    diversity,
+    is_success,
+    length_ratio,
+    smoothness,
+    ways,
+)
+from anchordiff.domains.maze.suites import Suite, find_suite
 from anchordiff.evaluation.comparison import run_methods
 from anchordiff.evaluation.methods import (
     Attempt,
@@ -25,6 +32,9 @@ from anchordiff.evaluation.results import Column, Evaluation, MethodResult
 from anchordiff.pipeline import TwoStagePipeline
 from anchordiff.pipeline.config import make_sampler
 from anchordiff.stages.keypoints import KeypointDiffusion
+
+if TYPE_CHECKING:
+    from anchordiff.domains.maze.plots import Case
 
 COLUMNS: Final = (
     Column(measure="success", statistic="share", key="success", heading="success", form="{:.1f} %", factor=100.0),
@@ -42,6 +52,7 @@ COLUMNS: Final = (
         of_successes=True,
     ),
     Column(measure="diversity", statistic="mean", key="diversity_mean", heading="diversity", form="{:.2f}"),
+    Column(measure="ways", statistic="mean", key="ways_mean", heading="ways", form="{:.2f}"),
 )  # fmt: skip
 """Figures of each method; lengths and smoothness over successes alone."""
 
@@ -99,6 +110,7 @@ def evaluate(
         horizon=config.horizon,
         dim=4 if pipeline.keypoints.config.states.velocities else 2,
         device=pipeline.device,
+        several=candidates if candidates > 1 else 0,
         seed=seed,
         batch_size=batch_size,
         timed=timed,
@@ -124,6 +136,7 @@ def run_on_suite(
     horizon: int = 64,
     dim: Literal[2, 4] = 2,
     device: torch.device | str = "cpu",
+    several: int = 0,
     seed: int = 0,
     batch_size: int = 100,
     timed: int = 20,
@@ -138,6 +151,7 @@ def run_on_suite(
         horizon: steps of the expert's trajectories.
         dim: 2 for positions, 4 with velocities.
         device: where the methods want their conditions.
+        several: samples a condition that each method draws for what is measured of many; see `run_methods`.
         seed: of the noise, the same for every method.
         batch_size: conditions at a time.
         timed: plans made alone for the time of one.
@@ -157,6 +171,7 @@ def run_on_suite(
         measure=measure_attempt,
         columns=COLUMNS,
         device=device,
+        several=several,
         seed=seed,
         batch_size=batch_size,
         timed=timed,
@@ -175,6 +190,7 @@ def measure_attempt(attempt: Attempt, batch: ParticleBatch) -> dict[str, Tensor]
     }
     if attempt.candidates is not None and attempt.candidates.shape[1] > 1:
         values["diversity"] = diversity(attempt.candidates)
+        values["ways"] = ways(batch.condition, attempt.candidates)
     return values
 
 
@@ -185,7 +201,7 @@ def failures(evaluation: Evaluation, *, count: int = 12) -> list[tuple[MethodRes
     candidate failed; then those with the most points in walls.
     """
     found: dict[int, tuple[MethodResult, int]] = {}
-    chosen = [result for result in evaluation.results if "diversity" in result.values]
+    chosen = [result for result in evaluation.results if result.chose]
     single = [result for result in evaluation.results if result.name == OneSample.name]
     for result in (*chosen, *single):
         failed = (~result["success"]).nonzero()[:, 0]
@@ -193,3 +209,30 @@ def failures(evaluation: Evaluation, *, count: int = 12) -> list[tuple[MethodRes
         for maze in failed[order].tolist():
             found.setdefault(maze, (result, maze))
     return list(found.values())[:count]
+
+
+def failure_cases(evaluation: Evaluation, *, count: int = 12) -> "list[Case]":
+    """The worst failures as panels; the title says which stage made them."""
+    from anchordiff.domains.maze.plots import Case
+
+    cases = []
+    suite = find_suite(evaluation.suite)
+    for result, maze in failures(evaluation, count=count):
+        attempt = result.attempt
+        batch = suite.load(range(maze, maze + 1), horizon=attempt.trajectory.shape[1])
+        keypoints, cause = None, "touches a wall"
+        if attempt.keypoints is not None:
+            keypoints = attempt.keypoints[maze]
+            astray = float(collision_rate(batch.condition, keypoints[None])) > 0
+            cause = "a keypoint in a wall" if astray else "keypoints free, the way between not"
+        cases.append(
+            Case(
+                title=f"maze {maze}: {result.name}\n{cause}",
+                condition=batch.condition,
+                trajectory=attempt.trajectory[maze],
+                coarse=None if attempt.coarse is None else attempt.coarse[maze],
+                keypoints=keypoints,
+                expert=batch.trajectory[0],
+            )
+        )
+    return cases

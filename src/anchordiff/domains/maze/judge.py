@@ -1,5 +1,7 @@
 """Which of a maze's candidates becomes the plan: the shortest that is free of collisions."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import final
@@ -7,7 +9,6 @@ from typing import final
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from anchordiff.conditions import Condition
 from anchordiff.domains.maze.condition import MazeCondition
@@ -38,7 +39,9 @@ class MazeJudge(Judge):
         if not (self.clearance >= 0.0 and math.isfinite(self.clearance)):
             raise ValueError(f"clearance must be at least 0 cells and finite, found {self.clearance}")
 
-    def choose(self, condition: Condition, trajectories: Float[Tensor, "candidates horizon dim"]) -> Choice:
+    def choose(
+        self, condition: Condition, trajectories: Float[torch.Tensor, "candidates horizon dim"]
+    ) -> Choice:
         """Choose; see `Judge.choose`."""
         if not isinstance(condition, MazeCondition):
             raise ValueError(f"condition must be a MazeCondition, found {type(condition).__name__}")
@@ -69,7 +72,7 @@ class MazeJudge(Judge):
 
 
 def _with_ends(
-    condition: MazeCondition, points: Float[Tensor, "candidates horizon 2"], copies: int
+    condition: MazeCondition, points: Float[torch.Tensor, "candidates horizon 2"], copies: int
 ) -> Float[np.ndarray, "candidates steps 2"]:
     """The candidates from start to goal; where a clamp has put them there already, they stay as they are."""
     start, goal = (end.repeat_interleave(copies, dim=0)[:, None] for end in (condition.start, condition.goal))

@@ -4,10 +4,11 @@ Notation: a trajectory is a polyline of `horizon` positions (x, y) in cells (mor
 condition may be shorter than the batch by a whole factor: then it holds for that many trajectories in a row.
 """
 
+from __future__ import annotations
+
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
-from torch import Tensor
+from jaxtyping import Bool, Float, Int
 
 from anchordiff.domains.maze.condition import MazeCondition
 from anchordiff.evaluation import measures
@@ -19,11 +20,11 @@ REACH = 0.1
 
 def is_success(
     condition: MazeCondition,
-    trajectory: Float[Tensor, "batch horizon dim"],
+    trajectory: Float[torch.Tensor, "batch horizon dim"],
     *,
     radius: float = 0.0,
     reach: float = REACH,
-) -> Bool[Tensor, " batch"]:
+) -> Bool[torch.Tensor, " batch"]:
     """Swept success: start and goal are reached, and no point of the way between them touches a wall.
 
     The way is the whole polyline start, trajectory, goal, checked exactly, not at its vertices alone.
@@ -41,13 +42,13 @@ def is_success(
     reached = ((points[:, 0] - start).norm(dim=-1) <= reach) & ((points[:, -1] - goal).norm(dim=-1) <= reach)
     way = torch.cat([start[:, None], points, goal[:, None]], dim=1)
     free = polylines_are_free(condition.walls.cpu().numpy(), _array(way), radius=radius)
-    success: Tensor = reached & torch.from_numpy(free).to(reached.device)
+    success: torch.Tensor = reached & torch.from_numpy(free).to(reached.device)
     return success
 
 
 def collision_rate(
-    condition: MazeCondition, trajectory: Float[Tensor, "batch horizon dim"], *, radius: float = 0.0
-) -> Float[Tensor, " batch"]:
+    condition: MazeCondition, trajectory: Float[torch.Tensor, "batch horizon dim"], *, radius: float = 0.0
+) -> Float[torch.Tensor, " batch"]:
     """Share of a trajectory's points that touch a wall or lie outside.
 
     Args:
@@ -60,24 +61,26 @@ def collision_rate(
     return torch.from_numpy(hits.mean(axis=1, dtype=np.float32)).to(trajectory.device)
 
 
-def path_length(trajectory: Float[Tensor, "batch horizon dim"]) -> Float[Tensor, " batch"]:
+def path_length(trajectory: Float[torch.Tensor, "batch horizon dim"]) -> Float[torch.Tensor, " batch"]:
     """Length of each trajectory, in cells."""
     return measures.path_length(trajectory[..., :2])
 
 
 def length_ratio(
-    trajectory: Float[Tensor, "batch horizon dim"], expert: Float[Tensor, "batch steps dim"]
-) -> Float[Tensor, " batch"]:
+    trajectory: Float[torch.Tensor, "batch horizon dim"], expert: Float[torch.Tensor, "batch steps dim"]
+) -> Float[torch.Tensor, " batch"]:
     """Length of each trajectory over that of the expert's."""
     return path_length(trajectory) / path_length(expert)
 
 
-def smoothness(trajectory: Float[Tensor, "batch horizon dim"]) -> Float[Tensor, " batch"]:
+def smoothness(trajectory: Float[torch.Tensor, "batch horizon dim"]) -> Float[torch.Tensor, " batch"]:
     """Mean squared second difference of positions, in cells² / step⁴; 0 for a straight line at even speed."""
     return measures.smoothness(trajectory[..., :2])
 
 
-def diversity(candidates: Float[Tensor, "batch candidates horizon dim"]) -> Float[Tensor, " batch"]:
+def diversity(
+    candidates: Float[torch.Tensor, "batch candidates horizon dim"],
+) -> Float[torch.Tensor, " batch"]:
     """Mean distance between two candidates of a condition: over pairs, and over steps, in cells.
 
     Raises:
@@ -86,6 +89,34 @@ def diversity(candidates: Float[Tensor, "batch candidates horizon dim"]) -> Floa
     return measures.diversity(candidates[..., :2])
 
 
-def _array(points: Tensor) -> Float[np.ndarray, "..."]:
+def ways(
+    condition: MazeCondition, candidates: Float[torch.Tensor, "batch candidates horizon dim"]
+) -> Int[torch.Tensor, " batch"]:
+    """How many different ways around walls the free candidates of each condition take.
+
+    Two candidates take the same way where the loop of the one and the other back goes around no wall: the winding
+    number of that loop is 0 about the middle of each cell of a wall (Bhattacharya et al. 2012, homology classes).
+
+    Args:
+        condition: the mazes with their ends, one for each row of candidates.
+        candidates: positions in cells.
+    """
+    count, points = candidates.shape[1], candidates[..., :2]
+    free = is_success(condition, points.flatten(0, 1)).view(-1, count).cpu().numpy()
+    found = []
+    for walls, here, is_free in zip(condition.walls.cpu().numpy(), _array(points), free, strict=True):
+        # What is joined to the border cannot be gone around.
+        middles = np.argwhere(walls)[:, ::-1] + np.float32(0.5)
+        angles = [
+            np.unwrap(np.arctan2(*np.moveaxis(way[:, None] - middles, -1, 0)), axis=0)
+            for way in here[is_free]
+        ]
+        turned = np.array([angle[-1] - angle[0] for angle in angles]).reshape(-1, len(middles))
+        turns = np.rint((turned - turned[:1]) / (2 * np.pi)).astype(np.int64)
+        found.append(len(np.unique(turns, axis=0)))
+    return torch.tensor(found, device=candidates.device)
+
+
+def _array(points: torch.Tensor) -> Float[np.ndarray, "..."]:
     array: np.ndarray = points.detach().float().cpu().numpy()
     return array

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from anchordiff.domains.maze.data.batch import ParticleBatch
-from anchordiff.domains.maze.data.particle import ParticleMazeConfig, ParticleMazeDataset
+from anchordiff.domains.maze.data.config import ParticleMazeConfig, SymmetricWallConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class Suite:
 
     Attributes:
         name: what people call it.
-        data: how its samples are made; its split is "held_out".
+        data: how its samples are made; its split, where there are two, is "held_out".
         size: number of mazes.
 
     Raises:
@@ -28,11 +28,11 @@ class Suite:
     """
 
     name: str
-    data: ParticleMazeConfig
+    data: ParticleMazeConfig | SymmetricWallConfig
     size: int = 1000
 
     def __post_init__(self) -> None:
-        if self.data.split != "held_out":
+        if isinstance(self.data, ParticleMazeConfig) and self.data.split != "held_out":
             raise ValueError(f'data.split must be "held_out", found {self.data.split!r}')
         if self.size < 1:
             raise ValueError(f"size must be at least 1, found {self.size}")
@@ -46,8 +46,7 @@ class Suite:
             horizon: steps of the expert's trajectories.
             dim: 2 for positions, 4 with velocities.
         """
-        config = replace(self.data, horizon=horizon, dim=dim)
-        return ParticleMazeDataset(config, size=self.size).batch(indices)
+        return replace(self.data, horizon=horizon, dim=dim).dataset(self.size).batch(indices)
 
 
 def _suite(name: str, seed: int, **data: object) -> Suite:
@@ -62,10 +61,13 @@ SUITES: Final[Mapping[str, Suite]] = MappingProxyType(
             _suite("perfect-21", 22, kind="depth_first"),
             _suite("rooms-21", 23, kind="rooms"),
             _suite("particle-31", 31, rows=31, cols=31),
+            Suite(name="symmetric-21", data=SymmetricWallConfig(seed=24)),
         )
     }
 )
-"""The suites by name: `particle-21` is like the training data of the bundled weights, the others are not."""
+"""The suites by name: `particle-21` is like the training data of the bundled weights, the others are not.
+
+`symmetric-21` asks whether samples keep both of two equally good ways."""
 
 
 def find_suite(name: str) -> Suite:

@@ -1,5 +1,7 @@
 """Where `generate` and `sample` take their mazes from."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -7,10 +9,10 @@ from typing import Final
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from anchordiff.domains.maze.condition import MazeCondition
-from anchordiff.domains.maze.data.particle import ParticleMazeConfig, ParticleMazeDataset
+from anchordiff.domains.maze.data.config import ParticleMazeConfig
+from anchordiff.domains.maze.data.particle import ParticleMazeDataset
 from anchordiff.domains.maze.maze import Maze, rows_of
 from anchordiff.kernels.grid.geodesic import distance_field
 from anchordiff.kernels.grid.polyline import resample
@@ -34,12 +36,12 @@ class Task:
 
     name: str
     condition: MazeCondition
-    expert: Float[Tensor, "horizon 2"]
+    expert: Float[torch.Tensor, "horizon 2"]
     expert_name: str = "expert"
     clearance: float = 0.0
     world: Maze | None = None
 
-    def tell(self, states: Float[Tensor, "*n dim"]) -> Float[Tensor, "*n dim"]:
+    def tell(self, states: Float[torch.Tensor, "*n dim"]) -> Float[torch.Tensor, "*n dim"]:
         """States in cells as people are told them; in a world, that is their positions (x, y) in metres."""
         if self.world is None:
             return states

@@ -1,16 +1,16 @@
 """What else makes an estimate good in a maze: that it keeps off walls, and that the encoder knows distances."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import ClassVar, Final, final
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
-from torch.nn import functional
 
+from anchordiff.domains import maze
 from anchordiff.domains.maze.clearance import wall_distance
 from anchordiff.domains.maze.data.batch import ParticleBatch
-from anchordiff.domains.maze.encoder import MazeScene
 from anchordiff.records import TensorRecord
 from anchordiff.stages.loss import StageLoss, Term
 
@@ -38,7 +38,7 @@ class WallHinge(Term):
         if not self.margin >= 0:
             raise ValueError(f"margin must not be negative, found {self.margin}")
 
-    def measure(self, made: StageLoss, batch: TensorRecord) -> Float[Tensor, ""]:
+    def measure(self, made: StageLoss, batch: TensorRecord) -> Float[torch.Tensor, ""]:
         """Mean depth below the margin, in cells."""
         assert isinstance(batch, ParticleBatch)
         points = made.estimate[..., :2]
@@ -46,7 +46,7 @@ class WallHinge(Term):
         walls = batch.condition.walls
         walls = walls.repeat_interleave(len(points) // len(walls), dim=0)
         distance = wall_distance(walls, torch.cat([points, midway], dim=1))
-        return functional.relu(self.margin - distance).mean()
+        return torch.nn.functional.relu(self.margin - distance).mean()
 
 
 @final
@@ -62,14 +62,14 @@ class Distances(Term):
 
     weight: float = 0.1
 
-    def measure(self, made: StageLoss, batch: TensorRecord) -> Float[Tensor, ""] | None:
+    def measure(self, made: StageLoss, batch: TensorRecord) -> Float[torch.Tensor, ""] | None:
         """Mean error, in cells.
 
         Raises:
             ValueError: if the batch was made without `geodesic` distances.
         """
         assert isinstance(batch, ParticleBatch)
-        assert isinstance(made.scene, MazeScene)
+        assert isinstance(made.scene, maze.MazeScene)
         distances = made.scene.distances
         if distances.shape[1] == 0:
             return None
@@ -77,5 +77,5 @@ class Distances(Term):
             raise ValueError("batch must hold geodesic distances for the auxiliary loss, found none")
         reached = batch.geodesic < _FAR
         target = torch.where(reached, batch.geodesic, 0.0)
-        error = functional.smooth_l1_loss(distances, target, reduction="none", beta=0.5)
+        error = torch.nn.functional.smooth_l1_loss(distances, target, reduction="none", beta=0.5)
         return (error * reached).sum() / reached.sum().clamp(min=1)

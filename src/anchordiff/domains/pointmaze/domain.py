@@ -1,10 +1,12 @@
 """PointMaze, as the commands see it: the maze's states and scenes, on recorded data and in closed loop."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Final, final
 
+import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.data.source import Source
@@ -13,8 +15,7 @@ from anchordiff.domains.maze.domain import MAZE
 from anchordiff.domains.pointmaze.data.recipe import PointMazeRecipe
 from anchordiff.domains.pointmaze.maze2d import Maze2dBenchmark
 from anchordiff.domains.pointmaze.request import PointMazeRequest
-from anchordiff.stages.denoiser import InterpDenoiserConfig
-from anchordiff.stages.keypoints import KeypointDiffusionConfig
+from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
 from anchordiff.stages.loss import Term
 
 
@@ -61,8 +62,8 @@ class PointMazeDomain(Domain):
         return Maze2dBenchmark
 
     def measure(
-        self, batch: TrajectoryBatch, trajectory: Float[Tensor, "batch horizon dim"]
-    ) -> Mapping[str, Tensor]:
+        self, batch: TrajectoryBatch, trajectory: Float[torch.Tensor, "batch horizon dim"]
+    ) -> Mapping[str, torch.Tensor]:
         """As for mazes."""
         return MAZE.measure(batch, trajectory)
 

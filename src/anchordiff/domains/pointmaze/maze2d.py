@@ -1,48 +1,16 @@
 """`anchordiff evaluate --suite maze2d`: a pipeline in closed loop, in MuJoCo."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import ClassVar, Final, Literal, final
 
-import numpy as np
-
+import anchordiff as ad
 from anchordiff.domains.domain import Benchmark, BenchmarkSettings
-from anchordiff.domains.pointmaze.benchmark import (
-    Agent,
-    Maze2dEvaluation,
-    Planned,
-    evaluate_maze2d,
-    reference_agents,
-)
-from anchordiff.domains.pointmaze.benchmark.references import PACE
 from anchordiff.domains.pointmaze.benchmark.starts import STORED
-from anchordiff.domains.pointmaze.planner import PointMazePlanner
-from anchordiff.domains.pointmaze.world import PathTracker, PointMaze, find_point_maze, find_walls
 from anchordiff.files import write_json, write_whole
-from anchordiff.pipeline import TwoStagePipeline
 
 _EPISODES: Final = 100
-
-
-def planning_agents(
-    pipeline: TwoStagePipeline, maze: PointMaze, *, candidates: int, seed: int
-) -> list[Agent]:
-    """The pipeline's plans: one sample and the best of several under Diffuser's controller, the best re-timed."""
-    horizon = PACE[maze.name]
-    single, several = (
-        PointMazePlanner(pipeline=pipeline, maze=maze, horizon=horizon, candidates=count, seed=seed)
-        for count in (1, candidates)
-    )
-    return [
-        Planned(name="one sample, Diffuser's PD", planner=single),
-        Planned(name=f"plan of {candidates}, Diffuser's PD", planner=several),
-        Planned(
-            name=f"plan of {candidates}, tracker",
-            planner=several,
-            follow=partial(PathTracker, walls=find_walls(maze)),
-        ),
-    ]
 
 
 @final
@@ -74,8 +42,14 @@ class Maze2dBenchmark(Benchmark):
         if seed < 0:
             raise ValueError(f"--seed must not be negative with --suite maze2d, found {seed}")
 
-    def run(self, pipeline: TwoStagePipeline, settings: BenchmarkSettings) -> str:
+    def run(self, pipeline: ad.TwoStagePipeline, settings: BenchmarkSettings) -> str:
         """Evaluate, and write evaluation.json, table.md and rollouts.png; see `Benchmark.run`."""
+        from anchordiff.domains.pointmaze.benchmark import evaluate_maze2d, reference_agents
+        from anchordiff.domains.pointmaze.benchmark.references import PACE
+        from anchordiff.domains.pointmaze.evaluation import draw_agents, planning_agents
+        from anchordiff.domains.pointmaze.world import find_point_maze
+        from anchordiff.plots import save_figure
+
         settings.out.mkdir(parents=True, exist_ok=True)
         point_maze = find_point_maze(self.maze)
         episodes = _EPISODES if settings.size is None else settings.size
@@ -98,23 +72,5 @@ class Maze2dBenchmark(Benchmark):
         }
         write_json(out / "evaluation.json", content)
         write_whole(out / "table.md", f"{heading}\n\n{table}\n".encode())
-        _save_picture(evaluation, heading, out / "rollouts.png")
+        save_figure(draw_agents(evaluation, title=heading), out / "rollouts.png", dpi=110)
         return f"{heading}\n\n{table}\n\nwritten to {out}: evaluation.json, table.md, rollouts.png\n"
-
-
-def _save_picture(evaluation: Maze2dEvaluation, title: str, path: Path) -> None:
-    walls, starts = evaluation.results[0].walls, evaluation.starts
-    agents = [
-        (
-            result.name,
-            [rollout.states[:, :2] for rollout in result.rollouts],
-            np.array([rollout.first_touch is not None for rollout in result.rollouts]),
-        )
-        for result in evaluation.results
-    ]
-    target = starts.target[0] if starts.task == "single" else None
-    from anchordiff.domains.pointmaze.plots import draw_rollouts
-    from anchordiff.plots import save_figure
-
-    boxes = np.stack([walls.low, walls.high], axis=1)
-    save_figure(draw_rollouts(boxes, agents, target=target, title=title, columns=4), path, dpi=110)

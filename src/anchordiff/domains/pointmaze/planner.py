@@ -1,12 +1,13 @@
 """A pipeline as a planner of the Maze2D benchmark: from the ball's state and a goal to a path in metres."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from typing import Unpack, final
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from anchordiff.checks import check_integer
 from anchordiff.conditions import Condition
@@ -120,7 +121,9 @@ class PointMazePlanner:
 class _Shortest(Judge):
     """The shortest candidate, whether it collides or not."""
 
-    def choose(self, condition: Condition, trajectories: Float[Tensor, "candidates horizon dim"]) -> Choice:
+    def choose(
+        self, condition: Condition, trajectories: Float[torch.Tensor, "candidates horizon dim"]
+    ) -> Choice:
         length = trajectories[..., :2].diff(dim=1).norm(dim=2).sum(dim=1).view(len(condition), -1)
         index = length.argmin(dim=1)
         rows = torch.arange(len(condition), device=index.device) * length.shape[1] + index

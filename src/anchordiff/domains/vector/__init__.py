@@ -2,6 +2,7 @@
 
 Example:
     >>> import numpy as np
+    >>> from anchordiff.domains.vector import TrajectoryDataset
     >>> turns = np.linspace(0.0, 6.0, 64)
     >>> waves = np.stack([np.sin(turns + i) for i in range(40)])[..., None]
     >>> data = TrajectoryDataset.from_arrays(waves)
@@ -9,24 +10,6 @@ Example:
     (64, 1, 38)
 """
 
-from anchordiff.domains.vector.condition import VectorCondition
-from anchordiff.domains.vector.data import (
-    Episodes,
-    TrajectoryConfig,
-    TrajectoryDataset,
-    VectorBatch,
-    VectorSource,
-)
-from anchordiff.domains.vector.encoder import VectorEncoder, VectorEncoderConfig, VectorScene
+import lazy_loader
 
-__all__ = [
-    "Episodes",
-    "TrajectoryConfig",
-    "TrajectoryDataset",
-    "VectorBatch",
-    "VectorCondition",
-    "VectorEncoder",
-    "VectorEncoderConfig",
-    "VectorScene",
-    "VectorSource",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,11 +1,12 @@
 """What a trajectory of numbers is generated for: states that are known, features, a set of tokens."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from typing import Final, final
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
 
 from anchordiff.conditions import ArrayLike, Condition, as_tensor
 
@@ -42,14 +43,14 @@ class VectorCondition(Condition):
         (3, [True, False, True, True])
     """
 
-    start: Float[Tensor, "batch start_size"] | None = None
-    goal: Float[Tensor, "batch goal_size"] | None = None
-    known: Float[Tensor, "batch horizon dim"] | None = None
-    is_known: Bool[Tensor, "batch horizon dim"] | None = None
-    context: Float[Tensor, "batch features"] | None = None
-    tokens: Float[Tensor, "batch places token_features"] | None = None
-    visible: Bool[Tensor, "batch places"] | None = None
-    given: Bool[Tensor, "batch 4"] | None = None
+    start: Float[torch.Tensor, "batch start_size"] | None = None
+    goal: Float[torch.Tensor, "batch goal_size"] | None = None
+    known: Float[torch.Tensor, "batch horizon dim"] | None = None
+    is_known: Bool[torch.Tensor, "batch horizon dim"] | None = None
+    context: Float[torch.Tensor, "batch features"] | None = None
+    tokens: Float[torch.Tensor, "batch places token_features"] | None = None
+    visible: Bool[torch.Tensor, "batch places"] | None = None
+    given: Bool[torch.Tensor, "batch 4"] | None = None
 
     def __post_init__(self) -> None:
         lengths = {}
@@ -100,7 +101,7 @@ class VectorCondition(Condition):
                 raise ValueError(
                     f"{name} must be booleans of shape {tuple(shape or ())}, found {flags.dtype} {tuple(flags.shape)}"
                 )
-        devices = {value.device for value in vars(self).values() if isinstance(value, Tensor)}
+        devices = {value.device for value in vars(self).values() if isinstance(value, torch.Tensor)}
         if len(devices) > 1:
             raise ValueError(f"all parts must be on one device, found {sorted(map(str, devices))}")
         for name in ("start", "goal", "context"):
@@ -110,7 +111,7 @@ class VectorCondition(Condition):
         if self.known is not None:
             _check_finite("known", self.known, self.is_known)
 
-    def has(self, part: str) -> Bool[Tensor, " batch"] | None:
+    def has(self, part: str) -> Bool[torch.Tensor, " batch"] | None:
         """Which elements have a part; none where there is no such part at all."""
         if getattr(self, part) is None:
             return None
@@ -119,7 +120,7 @@ class VectorCondition(Condition):
         return self.given[:, PARTS.index(part)]
 
     @property
-    def seen(self) -> Bool[Tensor, "batch places"]:
+    def seen(self) -> Bool[torch.Tensor, "batch places"]:
         """Which rows of `tokens` are a part of their set."""
         assert self.tokens is not None
         has = self.has("tokens")
@@ -127,7 +128,7 @@ class VectorCondition(Condition):
         rows = has[:, None].expand(self.tokens.shape[:2])
         return rows if self.visible is None else rows & self.visible
 
-    def without(self, *parts: str, where: Bool[Tensor, " batch"] | None = None) -> "VectorCondition":
+    def without(self, *parts: str, where: Bool[torch.Tensor, " batch"] | None = None) -> "VectorCondition":
         """The condition without some parts.
 
         Args:
@@ -156,7 +157,7 @@ class VectorCondition(Condition):
             )
         return self.without("context", "tokens")
 
-    def known_steps(self, horizon: int) -> Bool[Tensor, "batch horizon"] | None:
+    def known_steps(self, horizon: int) -> Bool[torch.Tensor, "batch horizon"] | None:
         """Steps with a known number; see `Condition.known_steps`."""
         if self.known is None or self.is_known is None:
             return None
@@ -167,7 +168,7 @@ class VectorCondition(Condition):
         return self.is_known.any(dim=2)
 
 
-def _check_finite(name: str, values: Tensor | None, where: Tensor | None) -> None:
+def _check_finite(name: str, values: torch.Tensor | None, where: torch.Tensor | None) -> None:
     if values is None or where is None:
         return
     while where.ndim < values.ndim:

@@ -1,22 +1,23 @@
 """Trajectories of numbers, as the commands see them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, final
 
+import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.data.source import Source
 from anchordiff.domains.domain import Benchmark, Domain, PlanRequest, StageConfig
 from anchordiff.domains.vector.benchmark import VectorBenchmark
+from anchordiff.domains.vector.config import VectorEncoderConfig
 from anchordiff.domains.vector.data.source import VectorSource
-from anchordiff.domains.vector.encoder import VectorEncoderConfig
 from anchordiff.domains.vector.request import VectorRequest
-from anchordiff.nn.transformer import TransformerConfig
-from anchordiff.stages.denoiser import InterpDenoiserConfig
-from anchordiff.stages.keypoints import KeypointDiffusionConfig
+from anchordiff.nn.config import TransformerConfig
+from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
 from anchordiff.states import StateSpace
 
 _SIZES: Final = (
@@ -88,8 +89,8 @@ class VectorDomain(Domain):
         )
 
     def measure(
-        self, batch: TrajectoryBatch, trajectory: Float[Tensor, "batch horizon dim"]
-    ) -> Mapping[str, Tensor]:
+        self, batch: TrajectoryBatch, trajectory: Float[torch.Tensor, "batch horizon dim"]
+    ) -> Mapping[str, torch.Tensor]:
         """Nothing that the stages do not measure themselves."""
         return {}
 

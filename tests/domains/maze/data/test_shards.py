@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from torch.utils.data import DataLoader
 
+from anchordiff.data import Slot
 from anchordiff.domains.maze import (
     ParticleBatch,
     ParticleMazeConfig,
@@ -27,7 +28,6 @@ from anchordiff.domains.maze import (
     write_shards,
 )
 from anchordiff.errors import CorruptFileError
-from anchordiff.training import Slot
 
 CONFIG = ParticleMazeConfig(rows=9, cols=11, min_l1=3, horizon=8, seed=3)
 DATASET = ParticleMazeDataset(CONFIG, size=22)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from made_up import MAZES, make, recordings
 from torch.utils.data import DataLoader
 
-from anchordiff.data import InterleavedDataset
+from anchordiff.data import InterleavedDataset, Slot
 from anchordiff.domains.maze.domain import MAZE
 from anchordiff.domains.pointmaze.data import (
     MazeNormalisation,
@@ -28,7 +28,7 @@ from anchordiff.domains.pointmaze.data import (
 from anchordiff.domains.pointmaze.data.generation import GenerationConfig
 from anchordiff.errors import CorruptFileError, MissingExtraError
 from anchordiff.kernels.grid.polyline import resample
-from anchordiff.training import RunOptions, Slot, TrainConfig, fit
+from anchordiff.training import RunOptions, TrainConfig, fit
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective
 
 ID = "anchordiff/pointmaze/umaze-dfs-v0"

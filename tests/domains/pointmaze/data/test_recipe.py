@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from anchordiff.data import Slot
 from anchordiff.domains.pointmaze.data import (
     GenerationConfig,
     PointMazeRecipe,
@@ -18,7 +19,6 @@ from anchordiff.domains.pointmaze.data import (
 from anchordiff.domains.pointmaze.world import POINT_MAZES
 from anchordiff.kernels.grid.polyline import polyline_length
 from anchordiff.states import StateSpace
-from anchordiff.training import Slot
 
 ID = "anchordiff/pointmaze/umaze-qiter-v0"
 RECIPE = PointMazeRecipe(datasets=(ID,), lengths=(16, 40, 90), count=3)

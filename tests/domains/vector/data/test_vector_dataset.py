@@ -13,7 +13,7 @@ from vector_made_up import lengths, told
 from vector_varied import PLAIN, VARIED, WHOLE, same, varied
 
 from anchordiff.data.interleaved import InterleavedDataset
-from anchordiff.data.slots import Slot
+from anchordiff.data.slot import Slot
 from anchordiff.domains.vector.data import (
     TrajectoryConfig,
     TrajectoryDataset,

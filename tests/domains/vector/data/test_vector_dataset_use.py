@@ -9,7 +9,7 @@ import torch
 from vector_made_up import told
 from vector_varied import PLAIN, VARIED, WHOLE, same, varied
 
-from anchordiff.data.slots import Slot
+from anchordiff.data.slot import Slot
 from anchordiff.domains.vector.data import (
     Episodes,
     TrajectoryConfig,

@@ -9,7 +9,7 @@ import torch
 import tyro
 from vector_made_up import told
 
-from anchordiff.data.slots import Slot
+from anchordiff.data.slot import Slot
 from anchordiff.domains.vector.data import TrajectoryConfig, VectorSource, write_episodes
 
 

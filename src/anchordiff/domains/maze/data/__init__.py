@@ -11,14 +11,6 @@ Example:
     torch.Size([32, 64, 2])
 """
 
-from anchordiff.domains.maze.data.batch import ParticleBatch
-from anchordiff.domains.maze.data.particle import ParticleMazeConfig, ParticleMazeDataset
-from anchordiff.domains.maze.data.shards import ShardedParticleDataset, write_shards
+import lazy_loader
 
-__all__ = [
-    "ParticleBatch",
-    "ParticleMazeConfig",
-    "ParticleMazeDataset",
-    "ShardedParticleDataset",
-    "write_shards",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,12 +1,13 @@
 """The record that particle data sets give: mazes, ends, expert trajectories."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32
-from torch import Tensor
 
 from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.domains.maze.condition import MazeCondition
@@ -30,7 +31,7 @@ class ParticleBatch(TrajectoryBatch):
     """
 
     condition: MazeCondition
-    geodesic: Float[Tensor, "batch 2 rows cols"] | None = None
+    geodesic: Float[torch.Tensor, "batch 2 rows cols"] | None = None
 
 
 def make_batch(

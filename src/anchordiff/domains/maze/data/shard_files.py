@@ -20,7 +20,7 @@ from safetensors.numpy import save
 
 from anchordiff.configs import config_from_json, config_to_json
 from anchordiff.data.digests import content_digest
-from anchordiff.domains.maze.data.particle import ParticleMazeConfig
+from anchordiff.domains.maze.data.config import ParticleMazeConfig
 from anchordiff.errors import CorruptFileError
 
 Arrays = dict[str, np.ndarray]

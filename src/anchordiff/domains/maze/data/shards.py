@@ -12,7 +12,8 @@ from tqdm import tqdm
 from anchordiff.configs import config_to_json
 from anchordiff.data.indexed import IndexedDataset
 from anchordiff.domains.maze.data.batch import ParticleBatch, make_batch
-from anchordiff.domains.maze.data.particle import ParticleMazeConfig, ParticleMazeDataset
+from anchordiff.domains.maze.data.config import ParticleMazeConfig
+from anchordiff.domains.maze.data.particle import ParticleMazeDataset
 from anchordiff.domains.maze.data.shard_files import Arrays, Place, pack, read_shard
 from anchordiff.errors import CorruptFileError
 from anchordiff.files import claimed, publish

@@ -9,35 +9,6 @@ Example:
     (2,)
 """
 
-from anchordiff.domains.pointmaze.benchmark.agents import (
-    Agent,
-    Beginning,
-    Planned,
-    Planner,
-    Random,
-    Waypoints,
-)
-from anchordiff.domains.pointmaze.benchmark.comparison import Maze2dEvaluation, evaluate_maze2d
-from anchordiff.domains.pointmaze.benchmark.measures import AgentResult, shortest_length
-from anchordiff.domains.pointmaze.benchmark.references import reference_agents, shortest_planner
-from anchordiff.domains.pointmaze.benchmark.rollout import Rollout, run_episode
-from anchordiff.domains.pointmaze.benchmark.starts import Starts, load_starts
+import lazy_loader
 
-__all__ = [
-    "Agent",
-    "AgentResult",
-    "Beginning",
-    "Maze2dEvaluation",
-    "Planned",
-    "Planner",
-    "Random",
-    "Rollout",
-    "Starts",
-    "Waypoints",
-    "evaluate_maze2d",
-    "load_starts",
-    "reference_agents",
-    "run_episode",
-    "shortest_length",
-    "shortest_planner",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from anchordiff.checks import check_choice, check_integer
 from anchordiff.configs import exact
-from anchordiff.domains.maze.data.particle import Split
+from anchordiff.domains.maze.data.config import Split
 from anchordiff.domains.pointmaze.data.windows import WindowKind
 
 GoalKind = Literal["window_end", "env"]

@@ -1,17 +1,18 @@
 """From recordings that wander to samples to learn planning from: which windows are kept, and how they are read."""
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+import anchordiff as ad
 from anchordiff.configs import exact
-from anchordiff.data.interleaved import InterleavedDataset
 from anchordiff.data.source import Source, TrainingData
 from anchordiff.domains.maze.data.batch import ParticleBatch
-from anchordiff.domains.maze.data.particle import Split
+from anchordiff.domains.maze.data.config import Split
+from anchordiff.domains.pointmaze import data
 from anchordiff.domains.pointmaze.data.config import PointMazeConfig
-from anchordiff.domains.pointmaze.data.dataset import PointMazeDataset
 from anchordiff.domains.pointmaze.data.filters import ShortestBetween, Within
-from anchordiff.domains.pointmaze.data.minari_in import read_minari
 from anchordiff.domains.pointmaze.world.mazes import GRID, POINT_MAZES
 from anchordiff.states import StateSpace
 
@@ -65,7 +66,7 @@ class PointMazeRecipe(Source):
 
     def read(
         self, *, horizon: int, dim: Literal[2, 4], split: Split = "train", progress: bool | None = None
-    ) -> InterleavedDataset[ParticleBatch]:
+    ) -> ad.data.InterleavedDataset[ParticleBatch]:
         """Read the recordings and choose their windows.
 
         Args:
@@ -87,9 +88,11 @@ class PointMazeRecipe(Source):
             & ShortestBetween(count=self.count, places=self.places)
             & Within("detour", most=self.most_detour)
         )
-        return InterleavedDataset(
+        return ad.data.InterleavedDataset(
             [
-                PointMazeDataset(read_minari(name, progress=progress), config, keep=keep, geodesic=True)
+                data.PointMazeDataset(
+                    data.read_minari(name, progress=progress), config, keep=keep, geodesic=True
+                )
                 for name in self.datasets
             ]
         )

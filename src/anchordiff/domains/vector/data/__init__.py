@@ -5,6 +5,7 @@ Minari needs `pip install -c constraints.txt ".[minari]"`, LeRobot's format
 
 Example:
     >>> import numpy as np
+    >>> from anchordiff.domains.vector import TrajectoryConfig, TrajectoryDataset
     >>> turns = np.linspace(0.0, 6.0, 400)
     >>> spirals = [np.stack([np.cos(turns + i), np.sin(turns + i), turns], axis=1) for i in range(10)]
     >>> dataset = TrajectoryDataset.from_arrays(spirals, TrajectoryConfig(horizon=64, frame_skip=2, stride=8))
@@ -14,31 +15,6 @@ Example:
     3
 """
 
-from anchordiff.domains.vector.data.batch import VectorBatch
-from anchordiff.domains.vector.data.config import Goal, Split, TrajectoryConfig
-from anchordiff.domains.vector.data.dataset import TrajectoryDataset, fit_states
-from anchordiff.domains.vector.data.episodes import Episodes
-from anchordiff.domains.vector.data.files import read_episodes, write_episodes
-from anchordiff.domains.vector.data.lerobot import read_lerobot
-from anchordiff.domains.vector.data.minari import read_minari
-from anchordiff.domains.vector.data.source import VectorSource
-from anchordiff.domains.vector.data.splits import held_out_episodes
-from anchordiff.domains.vector.data.windows import Windows, find_windows
+import lazy_loader
 
-__all__ = [
-    "Episodes",
-    "Goal",
-    "Split",
-    "TrajectoryConfig",
-    "TrajectoryDataset",
-    "VectorBatch",
-    "VectorSource",
-    "Windows",
-    "find_windows",
-    "fit_states",
-    "held_out_episodes",
-    "read_episodes",
-    "read_lerobot",
-    "read_minari",
-    "write_episodes",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -15,6 +15,7 @@ from anchordiff.data.digests import content_digest
 from anchordiff.data.indexed import HasIndices, IndexedDataset
 from anchordiff.data.source import TrainingData
 from anchordiff.domains.vector.condition import VectorCondition
+from anchordiff.domains.vector.config import VectorEncoderConfig
 from anchordiff.domains.vector.data.batch import VectorBatch
 from anchordiff.domains.vector.data.config import TrajectoryConfig
 from anchordiff.domains.vector.data.draws import vary
@@ -24,8 +25,8 @@ from anchordiff.domains.vector.data.lerobot import read_lerobot
 from anchordiff.domains.vector.data.minari import read_minari
 from anchordiff.domains.vector.data.splits import held_out_episodes
 from anchordiff.domains.vector.data.windows import find_windows, states_taken
-from anchordiff.domains.vector.encoder import VectorEncoderConfig
-from anchordiff.states import Normaliser, StateSpace
+from anchordiff.normalisers import Normaliser
+from anchordiff.states import StateSpace
 
 
 class TrajectoryDataset(IndexedDataset[VectorBatch]):

@@ -1,5 +1,7 @@
 """Recorded trajectories as a choice of settings: where they lie, and which samples are taken."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -8,13 +10,10 @@ from typing import get_args
 from anchordiff.checks import check_choice
 from anchordiff.configs import exact
 from anchordiff.data.source import Source, TrainingData
+from anchordiff.domains.vector import data
 from anchordiff.domains.vector.data.config import TrajectoryConfig
-from anchordiff.domains.vector.data.dataset import TrajectoryDataset, fit_states
-from anchordiff.domains.vector.data.episodes import Episodes
-from anchordiff.domains.vector.data.files import read_episodes
-from anchordiff.domains.vector.data.lerobot import read_lerobot
-from anchordiff.domains.vector.data.minari import read_minari
-from anchordiff.states import Normaliser, StateSpace
+from anchordiff.normalisers import Normaliser
+from anchordiff.states import StateSpace
 
 _STATE = ("observation.state",)
 
@@ -60,7 +59,7 @@ class VectorSource(Source):
         check_choice("normaliser", self.normaliser, get_args(Normaliser))
 
     @cached_property
-    def episodes(self) -> Episodes:
+    def episodes(self) -> data.Episodes:
         """All that is recorded; read once.
 
         Raises:
@@ -70,27 +69,27 @@ class VectorSource(Source):
             MissingExtraError: if a package is missing that reads it.
         """
         if self.path is not None:
-            return read_episodes(self.path)
+            return data.read_episodes(self.path)
         if self.minari is not None:
-            return read_minari(self.minari, keys=self.keys, actions=self.actions)
+            return data.read_minari(self.minari, keys=self.keys, actions=self.actions)
         assert self.lerobot is not None
         keys = (self.keys or _STATE) + (("action",) if self.actions else ())
-        return read_lerobot(self.lerobot, keys=keys)
+        return data.read_lerobot(self.lerobot, keys=keys)
 
-    def dataset(self) -> TrajectoryDataset:
+    def dataset(self) -> data.TrajectoryDataset:
         """The samples, with states that have the normaliser of the training episodes.
 
         Raises:
             ValueError: as for `TrajectoryDataset`, and all that `episodes` raises.
         """
-        space = fit_states(
+        space = data.fit_states(
             self.episodes,
             self.windows,
             velocities=self.velocities,
             angles=self.angles,
             method=self.normaliser,
         )
-        return TrajectoryDataset(self.episodes, self.windows, space=space)
+        return data.TrajectoryDataset(self.episodes, self.windows, space=space)
 
     def open(self, *, states: StateSpace, horizon: int) -> TrainingData:
         """The data for a model of such states and that horizon; see `Source.open`.
@@ -118,4 +117,4 @@ class VectorSource(Source):
                 f"windows.horizon must be that of the model, {horizon}, found {self.windows.horizon}"
             )
         config = replace(self.windows, horizon=horizon)
-        return TrajectoryDataset(self.episodes, config, space=states).training_data()
+        return data.TrajectoryDataset(self.episodes, config, space=states).training_data()

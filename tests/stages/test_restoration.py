@@ -8,7 +8,7 @@ from anchordiff.anchors import AnchorSet
 from anchordiff.domains.maze import ParticleMazeConfig, ParticleMazeDataset
 from anchordiff.masks import Even
 from anchordiff.stages.denoiser import InterpDenoiser
-from anchordiff.stages.restore import restore
+from anchordiff.stages.restoration import restore
 from anchordiff.states import StateSpace
 
 HORIZON = 32

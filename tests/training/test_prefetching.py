@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anchordiff.domains.maze.condition import MazeCondition
-from anchordiff.training.prefetch import moved, prefetch
+from anchordiff.training.prefetching import moved, prefetch
 
 CPU = torch.device("cpu")
 

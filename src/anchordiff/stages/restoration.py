@@ -3,12 +3,13 @@
 Notation: D(x, s) = Interp(x | M_s) keeps x at the anchors of level s and fills the rest in.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import final
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
 
 from anchordiff.anchors import AnchorSet, step_times
 from anchordiff.conditions import Condition
@@ -16,15 +17,9 @@ from anchordiff.masks import Even, MaskSampler, Nested
 from anchordiff.nn.frame import Frame
 from anchordiff.nn.scene import Scene
 from anchordiff.records import TensorRecord
+from anchordiff.stages.config import Clamp, ClampDims
 from anchordiff.stages.denoiser import InterpDenoiser
 from anchordiff.states import StateSpace
-
-Clamp = Literal["endpoints", "all_anchors", "none"]
-"""What stage 2 may not move: the keypoints at both ends, all keypoints, or nothing. What the condition gives is held
-too, but by `"none"`."""
-
-ClampDims = Literal["position", "all"]
-"""Which numbers of a keypoint the clamp holds: its position or the whole state."""
 
 
 @final
@@ -37,13 +32,13 @@ class Restored(TensorRecord):
         trajectory: after stage 2 and the clamp.
     """
 
-    coarse: Float[Tensor, "batch horizon dim"]
-    trajectory: Float[Tensor, "batch horizon dim"]
+    coarse: Float[torch.Tensor, "batch horizon dim"]
+    trajectory: Float[torch.Tensor, "batch horizon dim"]
 
 
 def restore(
     denoiser: InterpDenoiser,
-    keypoints: Float[Tensor, "batch K dim"],
+    keypoints: Float[torch.Tensor, "batch K dim"],
     anchors: AnchorSet,
     condition: Condition | Scene,
     *,
@@ -92,7 +87,9 @@ def _frame_of(scene: Scene, anchors: AnchorSet) -> Frame:
     return scene.frame(times, horizon=anchors.horizon)
 
 
-def _hold(trajectory: Tensor, keypoints: Tensor, anchors: AnchorSet, clamp: Clamp, width: int) -> None:
+def _hold(
+    trajectory: torch.Tensor, keypoints: torch.Tensor, anchors: AnchorSet, clamp: Clamp, width: int
+) -> None:
     """Put the first numbers of keypoints back, in place: of those at both ends, or of all."""
     if clamp == "endpoints":
         trajectory[:, 0, :width] = keypoints[:, 0, :width]
@@ -104,11 +101,11 @@ def _hold(trajectory: Tensor, keypoints: Tensor, anchors: AnchorSet, clamp: Clam
 
 def _walk_down(
     denoiser: InterpDenoiser,
-    coarse: Float[Tensor, "batch horizon dim"],
+    coarse: Float[torch.Tensor, "batch horizon dim"],
     anchors: AnchorSet,
     scene: Scene,
     level: int,
-) -> Float[Tensor, "batch horizon dim"]:
+) -> Float[torch.Tensor, "batch horizon dim"]:
     """The improved sampling of cold diffusion (Bansal et al. 2022, algorithm 2), from a level down to 0.
 
     With the estimate x̂_0 of x_s,
@@ -131,8 +128,8 @@ def _walk_down(
 
 
 def _degrade(
-    x: Float[Tensor, "batch horizon dim"], anchors: AnchorSet, states: StateSpace
-) -> Float[Tensor, "batch horizon dim"]:
+    x: Float[torch.Tensor, "batch horizon dim"], anchors: AnchorSet, states: StateSpace
+) -> Float[torch.Tensor, "batch horizon dim"]:
     return states.fill_in(anchors.gather(x), anchors)
 
 
@@ -140,15 +137,15 @@ def _degrade(
 class _Given(MaskSampler):
     """A mask that is known already, as the base of nested masks."""
 
-    mask: Bool[Tensor, "batch horizon"]
+    mask: Bool[torch.Tensor, "batch horizon"]
 
     def sample(
         self,
         batch: int,
         horizon: int,
         *,
-        taken: Bool[Tensor, "batch horizon"] | None = None,
+        taken: Bool[torch.Tensor, "batch horizon"] | None = None,
         generator: torch.Generator | None = None,
-    ) -> Bool[Tensor, "batch horizon"]:
+    ) -> Bool[torch.Tensor, "batch horizon"]:
         """Return the mask."""
         return self.mask

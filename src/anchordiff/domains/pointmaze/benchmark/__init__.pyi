@@ -1,0 +1,16 @@
+from .agents import Agent as Agent
+from .agents import Beginning as Beginning
+from .agents import Planned as Planned
+from .agents import Planner as Planner
+from .agents import Random as Random
+from .agents import Waypoints as Waypoints
+from .comparison import Maze2dEvaluation as Maze2dEvaluation
+from .comparison import evaluate_maze2d as evaluate_maze2d
+from .measures import AgentResult as AgentResult
+from .measures import shortest_length as shortest_length
+from .references import reference_agents as reference_agents
+from .references import shortest_planner as shortest_planner
+from .rollout import Rollout as Rollout
+from .rollout import run_episode as run_episode
+from .starts import Starts as Starts
+from .starts import load_starts as load_starts

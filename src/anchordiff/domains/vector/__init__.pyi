@@ -1,0 +1,9 @@
+from .condition import VectorCondition as VectorCondition
+from .config import VectorEncoderConfig as VectorEncoderConfig
+from .data import Episodes as Episodes
+from .data import TrajectoryConfig as TrajectoryConfig
+from .data import TrajectoryDataset as TrajectoryDataset
+from .data import VectorBatch as VectorBatch
+from .data import VectorSource as VectorSource
+from .encoder import VectorEncoder as VectorEncoder
+from .encoder import VectorScene as VectorScene

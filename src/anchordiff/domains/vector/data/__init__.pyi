@@ -1,0 +1,15 @@
+from .batch import VectorBatch as VectorBatch
+from .config import Goal as Goal
+from .config import Split as Split
+from .config import TrajectoryConfig as TrajectoryConfig
+from .dataset import TrajectoryDataset as TrajectoryDataset
+from .dataset import fit_states as fit_states
+from .episodes import Episodes as Episodes
+from .files import read_episodes as read_episodes
+from .files import write_episodes as write_episodes
+from .lerobot import read_lerobot as read_lerobot
+from .minari import read_minari as read_minari
+from .source import VectorSource as VectorSource
+from .splits import held_out_episodes as held_out_episodes
+from .windows import Windows as Windows
+from .windows import find_windows as find_windows

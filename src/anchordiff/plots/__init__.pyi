@@ -1,0 +1,2 @@
+from .curves import draw_curves as draw_curves
+from .saving import save_figure as save_figure

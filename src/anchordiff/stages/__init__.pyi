@@ -1,0 +1,14 @@
+from .config import Clamp as Clamp
+from .config import ClampDims as ClampDims
+from .config import InterpDenoiserConfig as InterpDenoiserConfig
+from .config import KeypointDiffusionConfig as KeypointDiffusionConfig
+from .denoiser import InterpDenoiser as InterpDenoiser
+from .guidance import ClassifierFreeGuidance as ClassifierFreeGuidance
+from .guidance import CostGuidance as CostGuidance
+from .guidance import Guidance as Guidance
+from .guidance import GuidedStep as GuidedStep
+from .keypoints import KeypointDiffusion as KeypointDiffusion
+from .loss import StageLoss as StageLoss
+from .loss import Term as Term
+from .restoration import Restored as Restored
+from .restoration import restore as restore
