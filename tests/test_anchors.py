@@ -96,7 +96,7 @@ def test_bad_sets_are_refused(index, horizon, message):
 
 @pytest.mark.usefixtures("unchecked")
 def test_wrong_types_are_refused():
-    with pytest.raises(ValueError, match="index must be integers of shape"):
+    with pytest.raises(ValueError, match="index must be a tensor of integers of shape"):
         AnchorSet(torch.zeros(2, 3), 3)
     anchors = AnchorSet(torch.tensor([[0, 4]]), 5)
     with pytest.raises(ValueError, match=r"x must have batch and horizon \(1, 5\), found \(1, 6\)"):
@@ -121,7 +121,9 @@ def test_small_integers_do_not_wrap(dtype, unchecked):
 
 
 def test_lists_and_reals_are_refused(unchecked):
-    with pytest.raises(ValueError, match="index must be a tensor of integers, found list"):
+    with pytest.raises(
+        ValueError, match="index must be a tensor of integers of shape \(batch, K\), found list"
+    ):
         AnchorSet([[0, 3]], horizon=4)
     with pytest.raises(ValueError, match=r"horizon must be an integer of at least 2, found 4\.0"):
         AnchorSet(torch.tensor([[0, 3]]), horizon=4.0)

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from anchordiff.checks import check_integer
 from anchordiff.records import TensorRecord
+from anchordiff.tensors import check_tensor
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,13 +44,8 @@ class AnchorSet(TensorRecord):
 
     def __post_init__(self) -> None:
         index = self.index
-        if not isinstance(index, torch.Tensor):
-            raise ValueError(f"index must be a tensor of integers, found {type(index).__name__}")
-        if index.ndim != 2 or index.is_floating_point() or index.dtype == torch.bool:
-            raise ValueError(
-                f"index must be integers of shape (batch, K), found {index.dtype} {tuple(index.shape)}"
-            )
-        check_integer("horizon", self.horizon, least=2)
+        check_tensor("index", index, "batch K", "integer")
+        check_integer("horizon", self.horizon, least=2, most=2**31 - 1, most_is="the largest horizon")
         index = index.long()  # before differences are taken, which unsigned numbers do not have
         if not 2 <= index.shape[1] <= self.horizon:
             raise ValueError(
@@ -92,6 +88,7 @@ class AnchorSet(TensorRecord):
         Raises:
             ValueError: if the rows do not all hold the same number of anchors, or an end is missing.
         """
+        check_tensor("mask", mask, "batch horizon", "boolean")
         counts = mask.sum(1)
         if len(mask) == 0:
             raise ValueError("mask must have at least one row, found none")
@@ -163,6 +160,7 @@ class AnchorSet(TensorRecord):
         Raises:
             ValueError: if `x` has another batch size or horizon.
         """
+        check_tensor("x", x, "batch horizon dim", "any")
         if x.shape[:2] != (len(self.index), self.horizon):
             raise ValueError(
                 f"x must have batch and horizon {(len(self.index), self.horizon)}, found {tuple(x.shape[:2])}"

@@ -121,6 +121,15 @@ def _array_in_words(dtypes: tuple[np.dtype[np.generic], ...], shape: tuple[int |
     return f"{'an' if kinds[0] == 'i' else 'a'} {kinds} array ({axes})"
 
 
+def check_type(name: str, value: object, *kinds: type) -> None:
+    """Refuse what is of none of these classes."""
+    if not isinstance(value, kinds):
+        wanted = " or ".join(
+            f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}" for kind in kinds
+        )
+        raise ValueError(f"{name} must be {wanted}, found {value!r}")
+
+
 def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
     """Refuse what is not among `choices`."""
     if not any(isinstance(value, type(choice)) and value == choice for choice in choices):

@@ -49,6 +49,8 @@ def interpolate(
             "keypoints must be a tensor and anchors an AnchorSet, "
             f"found {type(keypoints).__name__} and {type(anchors).__name__}"
         )
+    if keypoints.layout is not torch.strided:
+        raise ValueError(f"keypoints must be a dense tensor, found one of {keypoints.layout}")
     index = anchors.index
     if (
         method == "linear"

@@ -97,7 +97,10 @@ class FunctionJudge(Judge):
             ValueError: if the function does not give one boolean and one number for each trajectory.
         """
         copies = condition.copies_in(len(trajectories), "trajectories")
-        valid, cost = self.score(trajectories, condition.repeat(copies))
+        given = self.score(trajectories, condition.repeat(copies))
+        if not (isinstance(given, tuple) and len(given) == 2):
+            raise ValueError(f"judge must give whether each is valid, and its cost, found {given!r}")
+        valid, cost = given
         for name, values in (("valid", valid), ("cost", cost)):
             if not isinstance(values, torch.Tensor) or values.shape != (len(trajectories),):
                 found = tuple(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__

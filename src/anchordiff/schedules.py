@@ -25,6 +25,9 @@ from typing import Final, Literal, final, get_args
 import torch
 from jaxtyping import Float
 
+from anchordiff.configs import exact
+from anchordiff.tensors import check_tensor
+
 __all__ = ["Cosine", "LinearBeta", "Rectified", "Schedule", "ScheduleName", "make_schedule"]
 
 ScheduleName = Literal["linear_beta", "cosine", "rectified"]
@@ -47,6 +50,7 @@ class Schedule(ABC):
 
 @final
 @dataclass(frozen=True, kw_only=True)
+@exact
 class LinearBeta(Schedule):
     r"""Variance-preserving schedule of DDPM in continuous time (Ho et al. 2020).
 
@@ -88,6 +92,7 @@ class LinearBeta(Schedule):
         self, t: Float[torch.Tensor, "*shape"]
     ) -> tuple[Float[torch.Tensor, "*shape"], Float[torch.Tensor, "*shape"]]:
         """Return (alpha, sigma) at the times `t`."""
+        check_tensor("t", t, "...")
         decay = torch.zeros_like(t)
         for coefficient in _decay_polynomial(self.beta_start, self.beta_end, self.train_steps):
             decay = (decay + coefficient) * t
@@ -133,6 +138,7 @@ class Cosine(Schedule):
         self, t: Float[torch.Tensor, "*shape"]
     ) -> tuple[Float[torch.Tensor, "*shape"], Float[torch.Tensor, "*shape"]]:
         """Return (alpha, sigma) at the times `t`."""
+        check_tensor("t", t, "...")
         # Written with differences from both ends (1 - t and t), so that float32 keeps its digits near them.
         quarter = 0.5 * math.pi / (1.0 + _COSINE_OFFSET)
         first = math.cos(quarter * _COSINE_OFFSET)
@@ -152,6 +158,7 @@ class Rectified(Schedule):
         self, t: Float[torch.Tensor, "*shape"]
     ) -> tuple[Float[torch.Tensor, "*shape"], Float[torch.Tensor, "*shape"]]:
         """Return (alpha, sigma) at the times `t`."""
+        check_tensor("t", t, "...")
         return 1.0 - t, t.clone()
 
 

@@ -7,7 +7,7 @@ is a state in the units of networks (`anchordiff.nn.frame`).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, final, get_args
@@ -16,11 +16,13 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
+from anchordiff import tensors_of_states
 from anchordiff.anchors import AnchorSet
-from anchordiff.checks import check_choice, check_integer
+from anchordiff.checks import FLOATS, check_array, check_choice, check_integer, check_type
 from anchordiff.configs import exact
 from anchordiff.interpolation import interpolate, with_velocity
 from anchordiff.normalisers import Normaliser, measure
+from anchordiff.tensors import check_tensor
 
 
 @final
@@ -190,7 +192,8 @@ class StateSpace:
             ((1.0, 5.0), (1.0, 1.0))
         """
         check_choice("method", method, get_args(Normaliser))
-        if states.ndim != 2 or not len(states) or states.shape[1] < self.positions:
+        check_array("states", states, FLOATS, ("rows", "numbers"))
+        if not len(states) or states.shape[1] < self.positions:
             raise ValueError(
                 f"states must have the shape (rows, at least {self.positions} positions), found {states.shape}"
             )
@@ -211,15 +214,15 @@ class StateSpace:
             horizon: steps of the trajectory.
             like: a tensor of the dtype and on the device of the result.
         """
-        return _scales(self, horizon, like.device, like.dtype)
+        return tensors_of_states.scales(self, horizon, like.device, like.dtype)
 
     def centres(self, like: torch.Tensor) -> Float[torch.Tensor, " dim"]:
         """The normaliser's `centre` for each number of a state; zero for velocities."""
-        return _centres(self, like.device, like.dtype)
+        return tensors_of_states.centres(self, like.device, like.dtype)
 
     def units(self, like: torch.Tensor) -> Float[torch.Tensor, " dim"]:
         """`unit` for each number of a state."""
-        return _units(self, like.device, like.dtype)
+        return tensors_of_states.units(self, like.device, like.dtype)
 
     @property
     def wraps(self) -> bool:
@@ -228,18 +231,30 @@ class StateSpace:
 
     def is_angle(self, device: torch.device) -> Bool[torch.Tensor, " dim"]:
         """True for numbers that wrap; velocities do not."""
-        return _is_angle(self, device)
+        return tensors_of_states.is_angle(self, device)
 
     def difference(
         self, a: Float[torch.Tensor, "*batch dim"], b: Float[torch.Tensor, "*batch dim"]
     ) -> Float[torch.Tensor, "*batch dim"]:
         """What leads from b to a, a − b; for angles along the shorter arc."""
-        return self.wrap(a - b)
+        check_tensor("a", a, "... numbers")
+        check_tensor("b", b, "... numbers")
+        try:
+            return self.wrap(a - b)
+        except RuntimeError as error:
+            raise ValueError(
+                f"a and b must have shapes that go together, found {tuple(a.shape)} and {tuple(b.shape)}"
+            ) from error
 
     def wrap(self, x: Float[torch.Tensor, "*batch dim"]) -> Float[torch.Tensor, "*batch dim"]:
         """States (or differences of states) with angles in [-π, π)."""
+        check_tensor("x", x, "... numbers")
         if not self.wraps:
             return x
+        if x.shape[-1] not in (self.positions, self.dim):
+            raise ValueError(
+                f"x must hold {self.dim} numbers, or {self.positions} positions, found {x.shape[-1]}"
+            )
         turns = self.is_angle(x.device)[: x.shape[-1]]
         return torch.where(turns, _wrapped_tensor(x), x)
 
@@ -259,6 +274,7 @@ class StateSpace:
         Raises:
             ValueError: if there are fewer than two steps where velocities are wanted.
         """
+        check_tensor("positions", positions, f"batch steps {self.positions}")
         if not self.velocities:
             return positions
         both = with_velocity(self.unwrap(positions))
@@ -275,6 +291,8 @@ class StateSpace:
             keypoints: states at the anchors, or their positions alone.
             anchors: the steps of the keypoints and the horizon.
         """
+        check_type("anchors", anchors, AnchorSet)
+        check_tensor("keypoints", keypoints, "batch K numbers")
         positions = keypoints[:, :, : self.positions] if self.velocities else keypoints
         if not self.wraps:
             return self.with_velocities(interpolate(positions, anchors))
@@ -292,6 +310,8 @@ class StateSpace:
             x: trajectories.
             horizon: steps of the result.
         """
+        check_tensor("x", x, f"batch horizon {self.dim}")
+        check_integer("horizon", horizon, least=2, most=2**31 - 1, most_is="the largest horizon")
         positions = self.unwrap(x[..., : self.positions])
         resampled = torch.nn.functional.interpolate(
             positions.transpose(1, 2), size=horizon, mode="linear", align_corners=True
@@ -307,43 +327,6 @@ def _wrapped_tensor(x: torch.Tensor) -> torch.Tensor:
     return torch.where(inside, x, torch.where(turned < math.pi, turned, -math.pi))
 
 
-def _each(value: float | Sequence[float], count: int) -> list[float]:
-    return list(value) if isinstance(value, Sequence) else [value] * count
-
-
 @lru_cache(maxsize=64)
 def _positions_of(space: StateSpace) -> StateSpace:
     return replace(space, velocities=False)
-
-
-# Tensors of a config are made once.
-@lru_cache(maxsize=64)
-def _scales(space: StateSpace, horizon: int, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
-    scale = _each(space.scale, space.positions)
-    ways = [8 * value / (horizon - 1) for value in scale] if space.velocities else []
-    return _lasting(scale + ways, device, dtype)
-
-
-@lru_cache(maxsize=64)
-def _centres(space: StateSpace, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
-    centre = _each(space.centre, space.positions)
-    return _lasting(centre + [0.0] * (space.dim - space.positions), device, dtype)
-
-
-@lru_cache(maxsize=64)
-def _units(space: StateSpace, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
-    unit = _each(space.unit, space.positions)
-    return _lasting(unit * (space.dim // space.positions), device, dtype)
-
-
-@lru_cache(maxsize=64)
-def _is_angle(space: StateSpace, device: torch.device) -> torch.Tensor:
-    turns = [number in space.angles for number in range(space.positions)]
-    return _lasting(turns + [False] * (space.dim - space.positions), device, torch.bool)
-
-
-def _lasting(
-    values: Sequence[float] | Sequence[bool], device: torch.device, dtype: torch.dtype
-) -> torch.Tensor:
-    with torch.inference_mode(False):  # so that training can use what a plan has made
-        return torch.tensor(values, device=device, dtype=dtype)

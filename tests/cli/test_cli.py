@@ -155,7 +155,7 @@ def test_generate_draws_a_held_out_maze(runs, tmp_path, capsys):
     assert all(np.array_equal(made[name], again[name]) for name in made.files)
 
 
-def test_generate_takes_a_maze_of_ones_own(runs, tmp_path):
+def test_generate_takes_a_maze_of_ones_own(runs, tmp_path, capsys):
     (tmp_path / "maze.txt").write_text(MAZE)
     words = ["--pipeline", runs / "pipe", "--maze", tmp_path / "maze.txt", "--horizon", "24", "--steps", "1"]
     generate(*words, "--out", tmp_path / "a", "--num-samples", "1")
@@ -165,6 +165,10 @@ def test_generate_takes_a_maze_of_ones_own(runs, tmp_path):
     assert made["goal"].tolist() == [7.5, 3.5]
     assert made["expert"].shape == (24, 2)
     assert np.allclose(made["expert"][[0, -1]], [[1.5, 1.5], [7.5, 3.5]])
+    told = json.loads((tmp_path / "a" / "metrics.json").read_text())
+    assert "length_over_expert" not in told  # no data follow this way
+    assert told["length_over_shortest"] > 0
+    assert "length / shortest" in capsys.readouterr().out
     generate(*words, "--out", tmp_path / "b", "--goal", "5.5", "1.5", "--num-samples", "1")
     assert np.load(tmp_path / "b" / "samples.npz")["goal"].tolist() == [5.5, 1.5]
 

@@ -150,7 +150,14 @@ def test_mazes_are_the_default():
     [
         (
             "train pipeline",
-            ["--data.path", "--data.windows.way-points", "--keypoints.encoder.layers", "--even-share"],
+            [
+                "--data.path",
+                "--data.windows.way-points",
+                "--keypoints.encoder.layers",
+                "--even-share",
+                "--keypoint-objective.repeats",
+                "--denoiser-objective.step-weight",
+            ],
         ),
         (
             "train denoiser",

@@ -59,7 +59,9 @@ def pipeline(path: Path, out: Path, *flags: str) -> list[str | Path]:
         out,
         *RUN,
     ]
-    return [*words, *body("keypoints"), *body("denoiser"), "--keypoints.num-keypoints", "4", *flags]
+    objectives = ["--keypoint-objective.repeats", "2", "--denoiser-objective.step-weight", "0.5"]
+    sizes = [*body("keypoints"), *body("denoiser"), "--keypoints.num-keypoints", "4"]
+    return [*words, *sizes, *objectives, *flags]
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +75,11 @@ def test_a_pipeline_is_trained_from_a_file(trained, path):
     pipe, data = TwoStagePipeline.from_pretrained(trained), TrajectoryDataset.from_file(path)
     keypoints, denoiser = pipe.keypoints.config, pipe.denoiser.config
     assert keypoints.states == denoiser.states == data.states
+    settings = [
+        json.loads((trained / name / "training" / "config.json").read_text())["objective"]
+        for name in ("keypoints", "denoiser")
+    ]
+    assert (settings[0]["repeats"], settings[1]["step_weight"]) == (2, 0.5)
     assert (keypoints.horizon, keypoints.num_keypoints, denoiser.num_keypoints) == (HORIZON, 4, 4)
     assert keypoints.encoder.context_size == 1
     assert keypoints.encoder == denoiser.encoder
@@ -289,7 +296,7 @@ def test_a_condition_that_does_not_fit_the_weights_is_refused(trained, tmp_path,
         (
             ["train", "pipeline", "--out", "x", "--data.path", "DATA", "--keypoints.horizon", "32"],
             2,
-            "--model.horizon must be left out: the data say that it is 12",
+            "--keypoints.horizon must be left out: the data say that it is 12",
         ),
         (
             ["train", "keypoints", "--out", "x", "--data.path", "DATA", "--model.states.positions", "3"],

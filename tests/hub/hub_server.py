@@ -37,6 +37,8 @@ class Hub:
         self.owner = owner
         self.repositories = {}
         self.requests = []
+        self.cut = None
+        """Path whose content breaks off half way, every time."""
         hub = self
 
         class Handler(_Handler):
@@ -184,7 +186,19 @@ class _Handler(BaseHTTPRequestHandler):
             if content is None:
                 self._answer(404, {"error": "no file"}, X_Error_Code="EntryNotFound")
                 return
-            self._answer(200, content, ETag=f'"{_etag(content)}"', X_Repo_Commit=commit)
+            headers = {"ETag": f'"{_etag(content)}"', "X_Repo_Commit": commit}
+            if path == self.server_hub.cut and self.command == "GET":
+                self._break_off(content, headers)
+            else:
+                self._answer(200, content, **headers)
+
+    def _break_off(self, content, headers):
+        self.send_response(200)
+        for name, value in {"Content-Length": str(len(content)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2])
+        self.close_connection = True
 
 
 def _etag(content):

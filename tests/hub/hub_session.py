@@ -98,7 +98,49 @@ def online(hub, home):
     seen["part_files"] = sorted(path.name for path in (home / "other").glob("*/snapshots/*/*"))
     seen["not_cached"] = refusal(source="lab/stage", local_files_only=True, cache_dir=home / "third")
     seen["unwritten"] = refusal_to_push(new)
+    seen["with_folder"] = pushed_with_folder(hub, new, home / "trained")
+    seen["cut"] = cut_download(hub, home / "cut")
     return seen
+
+
+def pushed_with_folder(hub, pipe, folder):
+    """What lies in the repository after a push from the folder of a training."""
+    pipe.save_pretrained(folder)
+    for name in (
+        "README.md",
+        "keypoints/training/log.jsonl",
+        "keypoints/training/checkpoints/last.pt",
+        ".hidden",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"# {name}\n")
+    commit = pipe.push_to_hub("lab/trained", token=OWNER, folder=folder)
+    files = hub.repositories["lab/trained"].commits[commit]
+    loaded = load("lab/trained", revision=commit, token=OWNER)
+    return {
+        "files": sorted(files),
+        "log": files["keypoints/training/log.jsonl"].decode(),
+        "card": files["README.md"].decode(),
+        "same": bool(same(loaded, pipe)),
+    }
+
+
+def cut_download(hub, cache):
+    """What is said where the weights break off, and that another call goes on."""
+    hub.cut = "denoiser/model.safetensors"
+    try:
+        load(cache_dir=cache)
+    except Exception as error:  # noqa: BLE001
+        said = [type(error).__name__, str(error), error.__cause__ is None]
+    hub.cut = None
+    hub.requests.clear()
+    loaded = load(cache_dir=cache)
+    again = [
+        request.split("/resolve/")[1]
+        for request in hub.requests
+        if request.startswith("GET") and "/resolve/" in request
+    ]
+    return {"said": said, "loaded": loaded.config.num_keypoints, "again": again}
 
 
 def refusal_to_push(pipe):

@@ -70,6 +70,33 @@ def test_a_part_alone(seen):
     assert seen["part_files"] == ["keypoints"]
 
 
+def test_a_push_takes_the_logs_of_a_folder_along(seen):
+    pushed = seen["with_folder"]
+    assert pushed["files"] == [
+        "README.md",
+        "denoiser/config.json",
+        "denoiser/model.safetensors",
+        "keypoints/config.json",
+        "keypoints/model.safetensors",
+        "keypoints/training/log.jsonl",
+        "model_index.json",
+    ]
+    assert pushed["log"] == "# keypoints/training/log.jsonl\n"
+    assert pushed["card"] == "# README.md\n"
+    assert pushed["same"]
+
+
+def test_a_download_that_breaks_off_is_told_in_one_line_and_goes_on(seen):
+    name, text, alone = seen["cut"]["said"]
+    assert name == "DownloadError"
+    assert alone
+    assert "\n" not in text
+    assert "lab/planner was not downloaded whole" in text
+    assert "call again" in text
+    assert seen["cut"]["loaded"] == 6
+    assert [path.split("/", 1)[1] for path in seen["cut"]["again"]] == ["denoiser/model.safetensors"]
+
+
 def test_offline(seen):
     assert seen["not_cached"] == "LocalEntryNotFoundError"
     assert seen["offline"] == seen["unreachable"] == 6

@@ -76,7 +76,7 @@ def test_rows_must_have_one_count(generator):
 
 @pytest.mark.usefixtures("unchecked")
 def test_impossible_nestings_are_refused():
-    with pytest.raises(ValueError, match="num_levels must be at least 1, found 0"):
+    with pytest.raises(ValueError, match="num_levels must be an integer of at least 1, found 0"):
         Nested(Even(3), 0)
     with pytest.raises(ValueError, match=r"growth must be .* found 'cubic'"):
         Nested(Even(3), 2, "cubic")

@@ -72,5 +72,5 @@ def test_errors(unchecked: None):
         ElementNoise(torch.zeros(2, dtype=torch.int32))
     with pytest.raises(ValueError, match=r"one element a seed \(2\), found 3 elements"):
         ElementNoise(torch.zeros(2, dtype=torch.int64))(1, torch.zeros(3, 1))
-    with pytest.raises(ValueError, match="batch must not be negative, found -1"):
+    with pytest.raises(ValueError, match="batch must be an integer of at least 0, found -1"):
         ElementNoise.draw(-1)

@@ -164,7 +164,9 @@ def test_training_masks_are_even_in_a_share_and_random_between_the_ends_in_the_o
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
 def test_a_share_of_even_masks_is_a_share(share):
-    with pytest.raises(ValueError, match=r"even_share must lie in \[0, 1\], found"):
+    with pytest.raises(
+        ValueError, match=r"even_share must be a finite number of at least 0 and at most 1, found"
+    ):
         training_masks(4, even_share=share)
 
 

@@ -130,7 +130,8 @@ def in_flags(text: str, command_class: type[Command] | None) -> str:
 
     Args:
         text: a message.
-        command_class: whose fields are flags, and whose `FLAGS` tell those that are called otherwise.
+        command_class: whose fields are flags, and whose `FLAGS` tell those, and groups of them, that are called
+            otherwise.
 
     Example:
         >>> from dataclasses import make_dataclass
@@ -141,7 +142,8 @@ def in_flags(text: str, command_class: type[Command] | None) -> str:
     if command_class is None or not is_dataclass(command_class):
         return text
     flags: Mapping[str, str] = getattr(command_class, "FLAGS", {})
-    path = flags.get(word, word)
+    head, dot, tail = word.partition(".")
+    path = flags.get(word, flags.get(head, head) + dot + tail)
     if path.split(".")[0] not in {f.name for f in fields(command_class)}:
         return text
     return f"--{path.replace('_', '-')} {rest}"

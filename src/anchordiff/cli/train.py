@@ -291,7 +291,12 @@ class TrainPipeline(TrainFlags):
         data: what both stages are trained on.
         keypoints: what stage 1 is made of.
         denoiser: what stage 2 is made of; horizon and number of keypoints are those of stage 1.
+        keypoint_objective: what stage 1 is trained for.
+        denoiser_objective: what stage 2 is trained for.
     """
+
+    FLAGS: ClassVar[Mapping[str, str]] = {"model": "keypoints"}
+    """What messages of the library call otherwise."""
 
     @classmethod
     def for_domain(cls, name: str | None) -> type["TrainPipeline"]:
@@ -301,6 +306,8 @@ class TrainPipeline(TrainFlags):
             "data": (domain.source, None),
             "keypoints": (KeypointDiffusionConfig, lambda: domain.keypoints),
             "denoiser": (InterpDenoiserConfig, lambda: domain.denoiser),
+            "keypoint_objective": (KeypointObjective, lambda: KeypointObjective(terms=domain.keypoint_terms)),
+            "denoiser_objective": (DenoiserObjective, lambda: DenoiserObjective(terms=domain.denoiser_terms)),
         }
         return with_domain(cls, name, fields)
 
@@ -318,8 +325,8 @@ class TrainPipeline(TrainFlags):
             num_keypoints=keypoints.num_keypoints,
         )
         run = training.PipelineRun(
-            keypoints=KeypointObjective(terms=domain.keypoint_terms, masks=masks),
-            denoiser=DenoiserObjective(terms=domain.denoiser_terms, masks=masks),
+            keypoints=replace(flags.keypoint_objective, masks=masks),
+            denoiser=replace(flags.denoiser_objective, masks=masks),
             options=self.options(),
             measure=domain.measure,
         )

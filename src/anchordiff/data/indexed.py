@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from anchordiff.data.batch import TrajectoryBatch
+from anchordiff.tensors import check_tensor
 
 Batch = TypeVar("Batch", bound=TrajectoryBatch)
 Indices = Sequence[int] | Int[np.ndarray, " batch"] | Int[Tensor, " batch"]
@@ -79,6 +80,8 @@ class IndexedDataset(Dataset[Batch], Generic[Batch]):
             ValueError: if `indices` is empty or not one axis of integers.
             IndexError: if there is no such sample.
         """
+        if isinstance(indices, Tensor):
+            check_tensor("indices", indices, "batch", "integer")
         array = np.asarray(indices)
         if array.ndim != 1 or not len(array) or not np.issubdtype(array.dtype, np.integer):
             raise ValueError(

@@ -8,15 +8,19 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 
+from anchordiff.tensors import check_tensor
+
 
 def path_length(points: Float[torch.Tensor, "batch steps axes"]) -> Float[torch.Tensor, " batch"]:
     """Length of each polyline."""
+    check_tensor("points", points, "batch steps axes")
     length: torch.Tensor = points.diff(dim=1).norm(dim=-1).sum(dim=1)
     return length
 
 
 def smoothness(points: Float[torch.Tensor, "batch steps axes"]) -> Float[torch.Tensor, " batch"]:
     """Mean squared second difference, in units² / step⁴; 0 for a straight line at even speed."""
+    check_tensor("points", points, "batch steps axes")
     if points.shape[1] < 3:
         return points.new_zeros(len(points))
     return points.diff(n=2, dim=1).square().sum(dim=-1).mean(dim=1)
@@ -30,6 +34,7 @@ def diversity(
     Raises:
         ValueError: if there are fewer than two candidates.
     """
+    check_tensor("candidates", candidates, "batch candidates steps axes")
     count = candidates.shape[1]
     if count < 2:
         raise ValueError(f"candidates must hold at least 2 for a condition, found {count}")

@@ -5,6 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from anchordiff.checks import check_type
 from anchordiff.errors import DownloadError
 from anchordiff.hub.layout import CONFIG, INDEX, WEIGHTS
 
@@ -35,6 +36,9 @@ def locate(
         FileNotFoundError: if `source` is a path and there is no such folder.
         Exception: whatever the Hub's client raises, with a note that there is no such folder either.
     """
+    check_type("source", source, str, Path)
+    if subfolder is not None:
+        check_type("subfolder", subfolder, str)
     folder = _locate_here(source)
     if folder is None:
         try:

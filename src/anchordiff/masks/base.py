@@ -8,9 +8,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from jaxtyping import Bool, Float
+
+from anchordiff.checks import check_integer, check_type
+from anchordiff.configs import exact
+from anchordiff.tensors import check_tensor
+
+_MOST: Final = 2**31 - 1
 
 
 class MaskSampler(ABC):
@@ -49,13 +56,14 @@ class MaskSampler(ABC):
         """
 
     def __add__(self, other: "MaskSampler") -> "Sum":
-        return Sum(self, other)
+        return Sum(self, other) if isinstance(other, MaskSampler) else NotImplemented
 
     def __or__(self, other: "MaskSampler") -> "Union":
-        return Union(self, other)
+        return Union(self, other) if isinstance(other, MaskSampler) else NotImplemented
 
 
 @dataclass(frozen=True)
+@exact
 class Sum(MaskSampler):
     """`second` drawn among the steps that `first` left free: the counts add."""
 
@@ -77,6 +85,7 @@ class Sum(MaskSampler):
 
 
 @dataclass(frozen=True)
+@exact
 class Union(MaskSampler):
     """The anchors of either sampler, drawn on their own."""
 
@@ -109,16 +118,17 @@ def free_steps(
     Raises:
         ValueError: if a size is impossible, `taken` has another shape, or a row has too few free steps.
     """
-    if batch < 1:
-        raise ValueError(f"batch must be at least 1, found {batch}")
-    if horizon < 2:
-        raise ValueError(f"horizon must be at least 2, found {horizon}")
+    check_integer("batch", batch, most=_MOST, most_is="the largest size")
+    check_integer("horizon", horizon, least=2, most=_MOST, most_is="the largest size")
+    if generator is not None:
+        check_type("generator", generator, torch.Generator)
     if taken is None:
         if count > horizon:
             raise ValueError(f"count must be at most horizon = {horizon}, found {count}")
         device = "cpu" if generator is None else generator.device
         return torch.ones(batch, horizon, dtype=torch.bool, device=device)
-    if taken.shape != (batch, horizon) or taken.dtype != torch.bool:
+    check_tensor("taken", taken, "batch horizon", "boolean")
+    if taken.shape != (batch, horizon):
         raise ValueError(
             f"taken must be a bool tensor of shape {(batch, horizon)}, "
             f"found {taken.dtype} {tuple(taken.shape)}"

@@ -9,11 +9,13 @@ import torch
 from jaxtyping import Bool
 
 from anchordiff.checks import check_integer
+from anchordiff.configs import exact
 from anchordiff.kernels.anchors import spread_evenly
 from anchordiff.masks.base import MaskSampler, free_steps
 
 
 @dataclass(frozen=True)
+@exact
 class Even(MaskSampler):
     """`count` steps, spread so that the widest gap is as small as it can be.
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool
 
+from anchordiff.checks import check_integer
+from anchordiff.configs import exact
 from anchordiff.masks.base import MaskSampler, free_steps, uniform
 
 
 @dataclass(frozen=True)
+@exact
 class Jittered(MaskSampler):
     """The anchors of `base`, each moved by up to `amount` steps to either side.
 
@@ -29,8 +32,7 @@ class Jittered(MaskSampler):
     amount: int
 
     def __post_init__(self) -> None:
-        if self.amount < 0:
-            raise ValueError(f"amount must not be negative, found {self.amount}")
+        check_integer("amount", self.amount, least=0)
 
     def sample(
         self,

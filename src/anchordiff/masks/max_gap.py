@@ -9,11 +9,13 @@ import torch
 from jaxtyping import Bool
 
 from anchordiff.checks import check_integer
+from anchordiff.configs import exact
 from anchordiff.kernels.max_gap import draw_bounded_gaps
 from anchordiff.masks.base import MaskSampler, free_steps, uniform
 
 
 @dataclass(frozen=True)
+@exact
 class MaxGap(MaskSampler):
     """`count` steps drawn uniformly among all choices that leave no gap of more than `gap` steps.
 
@@ -33,8 +35,7 @@ class MaxGap(MaskSampler):
 
     def __post_init__(self) -> None:
         check_integer("count", self.count, least=0)
-        if self.gap < 1:
-            raise ValueError(f"gap must be at least 1, found {self.gap}")
+        check_integer("gap", self.gap)
 
     def sample(
         self,

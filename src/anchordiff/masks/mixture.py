@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool
 
+from anchordiff.checks import check_number
 from anchordiff.masks.base import MaskSampler
 
 
@@ -31,9 +32,17 @@ class Mixture(MaskSampler):
     parts: tuple[tuple[float, MaskSampler], ...]
 
     def __init__(self, parts: Iterable[tuple[float, MaskSampler]]) -> None:
-        object.__setattr__(self, "parts", tuple(parts))
-        weights = [weight for weight, _ in self.parts]
-        if any(weight < 0 for weight in weights) or not math.isclose(sum(weights), 1, abs_tol=1e-6):
+        try:
+            object.__setattr__(self, "parts", tuple(parts))
+        except TypeError as error:
+            raise ValueError(
+                f"parts must be pairs of a probability and a MaskSampler, found {parts!r}"
+            ) from error
+        for part in self.parts:
+            if not (isinstance(part, tuple) and len(part) == 2 and isinstance(part[1], MaskSampler)):
+                raise ValueError(f"parts must hold pairs of a probability and a MaskSampler, found {part!r}")
+        weights = [check_number("a probability in parts", weight, least=0.0) for weight, _ in self.parts]
+        if not math.isclose(sum(weights), 1, abs_tol=1e-6):
             raise ValueError(f"parts must have non-negative probabilities that add up to 1, found {weights}")
 
     def sample(

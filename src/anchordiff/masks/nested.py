@@ -12,6 +12,8 @@ from typing import Literal
 import torch
 from jaxtyping import Bool
 
+from anchordiff.checks import check_integer
+from anchordiff.configs import exact
 from anchordiff.masks.base import MaskSampler
 from anchordiff.masks.random import Random
 
@@ -19,6 +21,7 @@ Growth = Literal["doubling", "linear", "geometric"]
 
 
 @dataclass(frozen=True)
+@exact
 class Nested:
     """Masks for every level of corruption, from a base that is filled up to the whole horizon.
 
@@ -48,10 +51,9 @@ class Nested:
     fill: Callable[[int], MaskSampler] = Random
 
     def __post_init__(self) -> None:
-        if self.num_levels < 1:
-            raise ValueError(f"num_levels must be at least 1, found {self.num_levels}")
-        if self.growth not in ("doubling", "linear", "geometric"):
-            raise ValueError(f"growth must be 'doubling', 'linear' or 'geometric', found {self.growth!r}")
+        check_integer("num_levels", self.num_levels)
+        if not callable(self.fill):
+            raise ValueError(f"fill must make a sampler of a count, as Random does, found {self.fill!r}")
 
     def counts(self, base_count: int, horizon: int) -> list[int]:
         """Number of anchors at levels 0 … `num_levels` for a base of `base_count` anchors.
@@ -81,6 +83,7 @@ class Nested:
             ValueError: if the base cannot be drawn or its rows differ in their number of anchors.
         """
         mask = self.base.sample(batch, horizon, generator=generator)
+        horizon = int(horizon)  # NumPy's integers cannot do all that counts need
         totals = mask.sum(1)
         low, high = int(totals.min()), int(totals.max())
         if low != high:

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from anchordiff.checks import check_integer
 from anchordiff.kernels.anchors import optimal_anchors
 from anchordiff.masks.base import MaskSampler, free_steps
+from anchordiff.tensors import check_tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,7 @@ class Optimal(MaskSampler):
 
     def __post_init__(self) -> None:
         check_integer("count", self.count, least=0)
+        check_tensor("trajectory", self.trajectory, "batch horizon dim")
         check_finite("trajectory", self.trajectory)
 
     def sample(

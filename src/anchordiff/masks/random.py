@@ -8,10 +8,12 @@ import torch
 from jaxtyping import Bool
 
 from anchordiff.checks import check_integer
+from anchordiff.configs import exact
 from anchordiff.masks.base import MaskSampler, free_steps, uniform
 
 
 @dataclass(frozen=True)
+@exact
 class Random(MaskSampler):
     """`count` free steps drawn uniformly without replacement; write `Ends() + Random(6)` to keep the ends.
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool
 
+from anchordiff.checks import check_integer
+from anchordiff.configs import exact
 from anchordiff.masks.base import MaskSampler, free_steps
 
 
 @dataclass(frozen=True)
+@exact
 class Stride(MaskSampler):
     """Every `step`-th free step, from the `offset`-th on; write `Stride(8) | Ends()` to keep the last one.
 
@@ -26,10 +29,8 @@ class Stride(MaskSampler):
     offset: int = 0
 
     def __post_init__(self) -> None:
-        if self.step < 1:
-            raise ValueError(f"step must be at least 1, found {self.step}")
-        if self.offset < 0:
-            raise ValueError(f"offset must not be negative, found {self.offset}")
+        check_integer("step", self.step)
+        check_integer("offset", self.offset, least=0)
 
     def sample(
         self,

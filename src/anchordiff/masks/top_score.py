@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from anchordiff.checks import check_integer
 from anchordiff.masks.base import MaskSampler, free_steps
 from anchordiff.masks.optimal import check_finite, check_size
+from anchordiff.tensors import check_tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,7 @@ class TopScore(MaskSampler):
 
     def __post_init__(self) -> None:
         check_integer("count", self.count, least=0)
+        check_tensor("scores", self.scores, "batch horizon")
         check_finite("scores", self.scores)
 
     def sample(

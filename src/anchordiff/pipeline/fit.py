@@ -2,6 +2,8 @@
 
 import warnings
 
+from torch import nn
+
 from anchordiff.stages.denoiser import InterpDenoiser
 from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.states import StateSpace
@@ -12,11 +14,11 @@ def check_stages(keypoints: KeypointDiffusion, denoiser: InterpDenoiser) -> None
 
     By what a stage can do and not by class, so that networks of one's own are taken.
     """
-    if not hasattr(keypoints, "sample"):
+    if not (isinstance(keypoints, nn.Module) and hasattr(keypoints, "sample")):
         raise ValueError(
             f"keypoints must be a stage 1, as KeypointDiffusion, found {type(keypoints).__name__}"
         )
-    if not hasattr(denoiser.config, "num_levels"):
+    if not (isinstance(denoiser, nn.Module) and hasattr(getattr(denoiser, "config", None), "num_levels")):
         raise ValueError(f"denoiser must be a stage 2, as InterpDenoiser, found {type(denoiser).__name__}")
     _check_states(keypoints.config.states, denoiser.config.states)
     trained = [(stage.config.horizon, stage.config.num_keypoints) for stage in (keypoints, denoiser)]

@@ -13,7 +13,7 @@ import torch
 
 from anchordiff import nn
 from anchordiff.anchors import AnchorSet
-from anchordiff.checks import check_choice, check_integer
+from anchordiff.checks import check_choice, check_integer, check_type
 from anchordiff.conditions import Condition
 from anchordiff.masks import Even, MaskSampler
 from anchordiff.pipeline.config import PipelineConfig, SamplerName, make_sampler
@@ -108,7 +108,9 @@ def check_request(
     check_integer("horizon", horizon, least=2)
     for encoder in limits.encoders:
         encoder.check(condition, horizon=horizon)
-    guidance = tuple(options.get("guidance") or ())
+    guidance = options.get("guidance")
+    check_type("guidance", guidance, Sequence, type(None))
+    guidance = tuple(guidance or ())
     for guide in guidance:
         if not isinstance(guide, Guidance):
             raise ValueError(f"guidance must hold Guidance, as CostGuidance(cost), found {guide!r}")

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from anchordiff import hub
-from anchordiff.checks import check_integer
+from anchordiff.checks import check_integer, check_type
 from anchordiff.conditions import Condition
 from anchordiff.judge import FunctionJudge, Judge, Score
 from anchordiff.nn.encoder import Encoder
@@ -81,6 +81,9 @@ class TwoStagePipeline:
                 num_keypoints=keypoints.config.num_keypoints,
                 shared_encoder=denoiser.encoder is keypoints.encoder,
             )
+        check_type("config", config, PipelineConfig)
+        if judge is not None:
+            check_type("judge", judge, Judge)
         if config.shared_encoder and keypoints.config.encoder != denoiser.config.encoder:
             raise ValueError(
                 "shared_encoder must be False for stages with different encoders, found "

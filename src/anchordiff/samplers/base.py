@@ -10,14 +10,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import Literal, TypeAlias, final, get_args
+from typing import Final, Literal, TypeAlias, final, get_args
 
 import torch
 from jaxtyping import Float
 
-from anchordiff.checks import check_integer
+from anchordiff.checks import check_integer, check_type
 from anchordiff.samplers.noise import ElementNoise, NoiseSource
 from anchordiff.schedules import Schedule
+from anchordiff.tensors import check_tensor
 
 __all__ = ["Callback", "Denoise", "Project", "Sampler", "Spacing", "Step", "time_grid"]
 
@@ -28,6 +29,9 @@ Project: TypeAlias = Callable[["torch.Tensor"], "torch.Tensor"]
 Callback: TypeAlias = Callable[[int, float, "torch.Tensor", "torch.Tensor"], None]
 """`callback(step, t, x_t, x_0)`: the state at time t and the (projected) estimate of x_0 made from it."""
 Spacing = Literal["linear", "quadratic", "sqrt"]
+
+
+_MOST_STEPS: Final = 1_000_000
 
 
 def time_grid(steps: int, spacing: Spacing) -> Float[torch.Tensor, " times"]:
@@ -44,7 +48,7 @@ def time_grid(steps: int, spacing: Spacing) -> Float[torch.Tensor, " times"]:
         >>> time_grid(2, "quadratic").tolist()
         [1.0, 0.25, 0.0]
     """
-    check_integer("steps", steps)
+    check_integer("steps", steps, most=_MOST_STEPS, most_is="the most steps")
     u = 1.0 - torch.arange(steps + 1, dtype=torch.float64) / steps
     if spacing == "linear":
         return u
@@ -145,11 +149,18 @@ class Sampler(ABC):
                 schedule is not (1, 0) at t = 0, or `denoise` or `project` returns another shape than it was
                 given.
         """
-        if not x_1.is_floating_point() or x_1.ndim < 1:
-            raise ValueError(
-                "x_1 must be a floating tensor with a batch axis, "
-                f"found {x_1.dtype} of shape {tuple(x_1.shape)}"
-            )
+        check_tensor("x_1", x_1, "batch ...")
+        check_type("schedule", schedule, Schedule)
+        for name, function in (
+            ("denoise", denoise),
+            ("project", project),
+            ("noise", noise),
+            ("callback", callback),
+        ):
+            if not (callable(function) or (function is None and name != "denoise")):
+                raise ValueError(f"{name} must be a function, found {function!r}")
+        if generator is not None:
+            check_type("generator", generator, torch.Generator)
         if generator is not None and noise is not None:
             raise ValueError("generator and noise must not be given together, found both")
         times = time_grid(self.steps, self.spacing)
@@ -220,6 +231,8 @@ def _no_noise(step: int, like: torch.Tensor) -> torch.Tensor:
 
 
 def _checked(name: str, result: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    if not isinstance(result, torch.Tensor):
+        raise ValueError(f"{name} must return a tensor, found {type(result).__name__}")
     if result.shape != like.shape:
         raise ValueError(
             f"{name} must return the shape it was given, {tuple(like.shape)}, found {tuple(result.shape)}"

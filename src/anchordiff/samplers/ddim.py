@@ -9,6 +9,7 @@ from typing import final
 
 import torch
 
+from anchordiff.configs import exact
 from anchordiff.samplers.base import Sampler, Step
 from anchordiff.samplers.noise import NoiseSource
 
@@ -17,6 +18,7 @@ __all__ = ["DDIMSampler"]
 
 @final
 @dataclass(frozen=True)
+@exact
 class DDIMSampler(Sampler):
     r"""The implicit sampler (Song et al. 2021, eq. 12), for any schedule.
 

@@ -10,6 +10,7 @@ from typing import Literal, final, get_args
 import torch
 
 from anchordiff.checks import check_choice
+from anchordiff.configs import exact
 from anchordiff.samplers.base import Sampler, Step
 from anchordiff.samplers.noise import NoiseSource
 
@@ -20,6 +21,7 @@ Variance = Literal["small", "large"]
 
 @final
 @dataclass(frozen=True)
+@exact
 class DDPMSampler(Sampler):
     r"""The ancestral sampler (Ho et al. 2020, eq. 6 and 7), for any schedule and any subset of times.
 

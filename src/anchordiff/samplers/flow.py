@@ -18,6 +18,7 @@ from typing import Literal, final, get_args
 import torch
 
 from anchordiff.checks import check_choice
+from anchordiff.configs import exact
 from anchordiff.samplers.base import Sampler, Step
 from anchordiff.samplers.noise import NoiseSource
 
@@ -28,6 +29,7 @@ FlowMethod = Literal["euler", "heun"]
 
 @final
 @dataclass(frozen=True)
+@exact
 class FlowSampler(Sampler):
     r"""Deterministic flow sampler.
 

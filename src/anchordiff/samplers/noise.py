@@ -11,6 +11,9 @@ from typing import Final, TypeAlias, final
 import torch
 from jaxtyping import Float, Int
 
+from anchordiff.checks import check_integer
+from anchordiff.tensors import check_tensor
+
 __all__ = ["ElementNoise", "NoiseSource"]
 
 NoiseSource: TypeAlias = Callable[[int, "torch.Tensor"], "torch.Tensor"]
@@ -39,7 +42,8 @@ class ElementNoise:
     seeds: Int[torch.Tensor, " batch"]
 
     def __post_init__(self) -> None:
-        if self.seeds.ndim != 1 or self.seeds.dtype != torch.int64:
+        check_tensor("seeds", self.seeds, "batch", "integer")
+        if self.seeds.dtype != torch.int64:
             raise ValueError(
                 "seeds must be an int64 tensor of shape (batch,), "
                 f"found {self.seeds.dtype} of shape {tuple(self.seeds.shape)}"
@@ -55,8 +59,7 @@ class ElementNoise:
         Raises:
             ValueError: if `batch` is negative.
         """
-        if batch < 0:
-            raise ValueError(f"batch must not be negative, found {batch}")
+        check_integer("batch", batch, least=0)
         if generator is None or generator.device.type == "cpu":
             return ElementNoise(torch.randint(_SEED_RANGE, (batch,), generator=generator))
         # A GPU generator moves on by calls, not by numbers, so the seeds are drawn one a call.

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from anchordiff import hub
 from anchordiff.anchors import AnchorSet, step_times
+from anchordiff.checks import check_type
 from anchordiff.conditions import Condition
 from anchordiff.nn.embeddings import ContextEmbedding
 from anchordiff.nn.encoder import Encoder
@@ -36,6 +37,7 @@ class InterpDenoiser(nn.Module):
 
     def __init__(self, config: InterpDenoiserConfig) -> None:
         super().__init__()
+        check_type("config", config, InterpDenoiserConfig)
         self.config = config
         self.encoder: Encoder[Any, Any] = config.encoder.build(config.states)
         dim = config.states.token_dim

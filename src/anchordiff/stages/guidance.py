@@ -158,10 +158,10 @@ class CostGuidance(Guidance):
             keypoints = frame.pin(frame.denormalise(leaf))
             index = AnchorSet(anchors.index.clone(), anchors.horizon)
             cost = self.cost(step.states.fill_in(keypoints, index))
-            if cost.shape != (len(u),):
+            if not isinstance(cost, torch.Tensor) or cost.shape != (len(u),):
+                found = f"the shape {tuple(cost.shape)}" if isinstance(cost, torch.Tensor) else repr(cost)
                 raise ValueError(
-                    f"cost must return one number for each of {len(u)} trajectories, "
-                    f"found the shape {tuple(cost.shape)}"
+                    f"cost must return one number for each of {len(u)} trajectories, found {found}"
                 )
             (gradient,) = torch.autograd.grad(cost.sum(), leaf)
         return gradient

@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from anchordiff import hub
 from anchordiff.anchors import AnchorSet
+from anchordiff.checks import check_type
 from anchordiff.conditions import Condition
 from anchordiff.nn.embeddings import ContextEmbedding
 from anchordiff.nn.encoder import Encoder
@@ -46,6 +47,7 @@ class KeypointDiffusion(nn.Module):
 
     def __init__(self, config: KeypointDiffusionConfig) -> None:
         super().__init__()
+        check_type("config", config, KeypointDiffusionConfig)
         self.config = config
         self.schedule: Schedule = make_schedule(config.schedule)
         self.encoder: Encoder[Any, Any] = config.encoder.build(config.states)

@@ -87,6 +87,7 @@ def joined(device: torch.device) -> Iterator[Ranks]:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         try:
             yield Ranks(rank=dist.get_rank(), world=dist.get_world_size())
+            dist.barrier()  # none leaves while another may still wait for it
         finally:
             dist.destroy_process_group()
     else:

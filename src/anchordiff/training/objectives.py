@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 
 from anchordiff import stages
 from anchordiff.anchors import AnchorSet
-from anchordiff.checks import check_rules
+from anchordiff.checks import check_integer, check_number, check_rules
 from anchordiff.conditions import Condition
 from anchordiff.configs import exact
 from anchordiff.data.batch import TrajectoryBatch
@@ -36,8 +36,8 @@ def training_masks(num_keypoints: int, *, even_share: float = 0.75) -> MaskSampl
     Raises:
         ValueError: if `even_share` does not lie in [0, 1].
     """
-    if not 0 <= even_share <= 1:
-        raise ValueError(f"even_share must lie in [0, 1], found {even_share}")
+    check_integer("num_keypoints", num_keypoints, least=2)
+    check_number("even_share", even_share, least=0.0, most=1.0)
     scattered = Ends() + Random(num_keypoints - 2)
     return Mixture([(even_share, Even(num_keypoints)), (1 - even_share, scattered)])
 

@@ -10,7 +10,13 @@ from anchordiff.domains.pointmaze.benchmark.measures import paired_difference
 from anchordiff.domains.pointmaze.benchmark.starts import draw_starts
 from anchordiff.domains.pointmaze.data import PointMazeConfig, ShortestBetween, held_out_episodes
 from anchordiff.domains.pointmaze.planner import PointMazePlanner
-from anchordiff.domains.pointmaze.world import POINT_MAZES, PointMazeEnv, WallBoxes, find_walls
+from anchordiff.domains.pointmaze.world import (
+    POINT_MAZES,
+    PointMazeEnv,
+    WallBoxes,
+    find_point_maze,
+    find_walls,
+)
 from anchordiff.domains.pointmaze.world.numbers import check_above_zero, check_numbers
 
 MAZE = POINT_MAZES["umaze"]
@@ -32,6 +38,12 @@ def planner():
         (lambda: check_numbers("x", [True, False], (2,)), "found bool"),
         (lambda: check_numbers("x", np.array([1, 2], object), (2,)), "found object"),
         (lambda: check_above_zero("x", np.nan), "x must be finite numbers"),
+        (lambda: MAZE.place((5, 1)), "the row of cell must be at most the last one = 4, found 5"),
+        (lambda: MAZE.centre((1, -1)), "the column of cell must be an integer of at least 0, found -1"),
+        (lambda: MAZE.centre((1.5, 1)), "the row of cell must be an integer"),
+        (lambda: MAZE.centre(3), r"cell must be a pair \(row, col\), found 3"),
+        (lambda: MAZE.score(np.nan), "rewarded must be a finite number, found nan"),
+        (lambda: find_point_maze([]), "maze must be one of umaze"),
         (lambda: WALLS.contains(NAN), "points must be finite, with 2 columns"),
         (lambda: WALLS.overlap(np.zeros((3, 4)), radius=0.1), r"with 2 columns, found shape \(3, 4\)"),
         (lambda: WallBoxes(WALLS.low, WALLS.high[:1]), r"high must be finite numbers of shape \(\d+, 2\)"),
@@ -85,3 +97,11 @@ def test_numbers_are_copied_as_float64():
     assert (taken.dtype, taken.tolist()) == (np.float64, [1.0, 2.0])
     floats = np.zeros(2)
     assert not np.shares_memory(check_numbers("x", floats, (None,)), floats)
+
+
+@pytest.mark.parametrize("other", [3, "x", None])
+def test_filters_go_together_with_filters_alone(other):
+    kept = ShortestBetween(count=2)
+    for join in (lambda: kept & other, lambda: kept | other):
+        with pytest.raises(TypeError, match="unsupported operand type"):
+            join()

@@ -65,19 +65,19 @@ def test_a_stage_gets_the_sizes_of_the_data_and_keeps_what_is_chosen(source, sta
     [
         (
             {"states": StateSpace(positions=3)},
-            "--model.states must be left out: the data say what it is, found",
+            "model.states must be left out: the data say what it is, found",
         ),
         (
             {"encoder": VectorEncoderConfig(positions=5)},
-            "--model.encoder.positions must be left out: the data say what it is, found 5",
+            "model.encoder.positions must be left out: the data say what it is, found 5",
         ),
         (
             {"encoder": VectorEncoderConfig(token_size=5)},
-            "--model.encoder.token_size must be left out: the data say what it is, found 5",
+            "model.encoder.token_size must be left out: the data say what it is, found 5",
         ),
         (
             {"horizon": 32},
-            r"--model.horizon must be left out: the data say that it is 12 \(--data.windows.horizon\), found 32",
+            r"model.horizon must be left out: the data say that it is 12 \(--data.windows.horizon\), found 32",
         ),
         ({"num_keypoints": 13}, "num_keypoints must lie in 2 ... horizon, found 13"),
     ],

@@ -6,6 +6,8 @@ import torch
 from einops import repeat
 from jaxtyping import Bool, Float
 
+from anchordiff.tensors import check_tensor
+
 
 def wall_distance(
     walls: Bool[torch.Tensor, "batch rows cols"], points: Float[torch.Tensor, "batch points 2"]
@@ -16,6 +18,10 @@ def wall_distance(
     exact distance to all walls, capped at 1; inside a wall it is minus the depth in that cell. The gradient
     points away from the nearest wall.
     """
+    check_tensor("walls", walls, "batch rows cols", "boolean")
+    check_tensor("points", points, "batch points 2")
+    if len(walls) != len(points):
+        raise ValueError(f"points must be those of each of {len(walls)} mazes, found {len(points)}")
     _, rows, cols = walls.shape
     padded = torch.nn.functional.pad(walls, (2, 2, 2, 2), value=True).flatten(1)
     offsets = torch.arange(-1, 2, device=points.device)

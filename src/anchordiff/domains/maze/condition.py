@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from anchordiff.conditions import ArrayLike, Condition, as_tensor
 from anchordiff.domains.maze.maze import Maze
 from anchordiff.kernels.grid.distance import signed_distances
+from anchordiff.tensors import check_tensor
 
 
 @final
@@ -86,13 +87,16 @@ class MazeCondition(Condition):
             raise ValueError(
                 f"condition must be a MazeCondition, or a maze, a start and a goal, found {told}"
             )
-        walls = parts[0].walls if isinstance(parts[0], Maze) else np.asarray(parts[0])
+        walls = parts[0].walls if isinstance(parts[0], Maze) else _as_array("maze", parts[0])
         if walls.ndim != 2 or walls.dtype.kind not in "biu" or not np.isin(walls, (0, 1)).all():
             raise ValueError(
                 "maze must be a Maze, or walls (rows, cols) of booleans or of 0 and 1, "
                 f"found {walls.dtype} {walls.shape}"
             )
-        ends = [np.atleast_2d(np.asarray(end, np.float64)) for end in parts[1:]]
+        ends = [
+            np.atleast_2d(_as_array(name, end, np.float64))
+            for name, end in zip(("start", "goal"), parts[1:], strict=True)
+        ]
         count = max(map(len, ends))
         ends = [np.repeat(end, count, axis=0) if len(end) == 1 else end for end in ends]
         return cls.from_arrays(np.repeat(walls.astype(bool)[None], count, axis=0), *ends)
@@ -118,6 +122,16 @@ class MazeCondition(Condition):
             raise ValueError(f"sdf must be on {self.walls.device}, where walls is; found {self.sdf.device}")
         if not torch.isfinite(self.sdf).all():
             raise ValueError("sdf must be finite, found NaN or infinity")
+
+
+def _as_array(name: str, value: Any, dtype: type[np.float64] | None = None) -> np.ndarray:  # noqa: ANN401
+    if isinstance(value, torch.Tensor):
+        check_tensor(name, value, "...", "any")
+        value = value.detach().cpu()
+    try:
+        return np.asarray(value, dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold numbers, found {value!r}") from error
 
 
 def _check_walls(walls: torch.Tensor) -> None:

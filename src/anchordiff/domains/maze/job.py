@@ -57,6 +57,11 @@ class InCells(PlanJob):
         """What a valid plan does."""
         return f"keeps {self.clearance:g} cells off walls" if self.clearance else "is free of collisions"
 
+    @property
+    def _other(self) -> str:
+        """Whose length that of the plan is compared with: "expert" or "shortest"."""
+        return self.task.expert_name.split()[0]
+
     def plan(self, options: PlanOptions) -> Plan:
         """Plan, always from the same seed."""
         device = self.pipeline.device
@@ -79,7 +84,7 @@ class InCells(PlanJob):
             "candidates": len(candidates),
             "candidates_free": int(is_success(condition, candidates, radius=self.clearance).sum()),
             "length_cells": float(path_length(trajectory)),
-            "length_over_expert": float(length_ratio(trajectory, self.task.expert[None])),
+            f"length_over_{self._other}": float(length_ratio(trajectory, self.task.expert[None])),
             "points_in_walls": float(collision_rate(condition, trajectory)),
             "smoothness": float(smoothness(trajectory)),
             "diversity_cells": float(diversity(candidates[None])) if several else None,
@@ -90,7 +95,7 @@ class InCells(PlanJob):
         return {
             **rows_of_candidates(metrics, rule=self.rule),
             "length": f"{metrics['length_cells']:.2f} cells",
-            "length / expert": f"{metrics['length_over_expert']:.3f}",
+            f"length / {self._other}": f"{metrics[f'length_over_{self._other}']:.3f}",
             "points in walls": f"{100 * metrics['points_in_walls']:.1f} %",
         }
 

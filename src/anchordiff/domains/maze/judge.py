@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 
 from anchordiff.conditions import Condition
+from anchordiff.configs import exact
 from anchordiff.domains.maze.condition import MazeCondition
 from anchordiff.judge import Choice, Judge
 from anchordiff.kernels.grid.polyline import polylines_are_free
@@ -18,6 +19,7 @@ from anchordiff.kernels.grid.polyline import polylines_are_free
 
 @final
 @dataclass(frozen=True, kw_only=True)
+@exact
 class MazeJudge(Judge):
     """Choose the shortest candidate that is free of collisions; the cost is its length, in cells.
 

@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
+from anchordiff.checks import check_number, check_type
 from anchordiff.domains.maze.condition import MazeCondition
 from anchordiff.evaluation import measures
 from anchordiff.kernels.grid.line_of_sight import points_in_wall, polylines_are_free
+from anchordiff.tensors import check_tensor
 
 REACH = 0.1
 """Distance in cells within which an end counts as reached."""
@@ -35,7 +37,9 @@ def is_success(
         radius: of the disc that moves along the way, in cells.
         reach: greatest distance of the trajectory's ends to start and goal, in cells.
     """
-    points = trajectory[..., :2]
+    points = _positions(trajectory)
+    check_type("condition", condition, MazeCondition)
+    reach = check_number("reach", reach, least=0.0)
     copies = condition.copies_in(len(points), "trajectory")
     start = condition.start.repeat_interleave(copies, dim=0)
     goal = condition.goal.repeat_interleave(copies, dim=0)
@@ -56,26 +60,33 @@ def collision_rate(
         trajectory: positions in cells.
         radius: of a disc around each point, in cells.
     """
-    condition.copies_in(len(trajectory), "trajectory")
-    hits = points_in_wall(condition.walls.cpu().numpy(), _array(trajectory[..., :2]), radius=radius)
+    points = _positions(trajectory)
+    check_type("condition", condition, MazeCondition)
+    condition.copies_in(len(points), "trajectory")
+    hits = points_in_wall(condition.walls.cpu().numpy(), _array(points), radius=radius)
     return torch.from_numpy(hits.mean(axis=1, dtype=np.float32)).to(trajectory.device)
 
 
 def path_length(trajectory: Float[torch.Tensor, "batch horizon dim"]) -> Float[torch.Tensor, " batch"]:
     """Length of each trajectory, in cells."""
-    return measures.path_length(trajectory[..., :2])
+    return measures.path_length(_positions(trajectory))
 
 
 def length_ratio(
     trajectory: Float[torch.Tensor, "batch horizon dim"], expert: Float[torch.Tensor, "batch steps dim"]
 ) -> Float[torch.Tensor, " batch"]:
     """Length of each trajectory over that of the expert's."""
-    return path_length(trajectory) / path_length(expert)
+    lengths = path_length(trajectory), path_length(expert)
+    if len(trajectory) != len(expert):
+        raise ValueError(
+            f"expert must be as many as the trajectories, {len(trajectory)}, found {len(expert)}"
+        )
+    return lengths[0] / lengths[1]
 
 
 def smoothness(trajectory: Float[torch.Tensor, "batch horizon dim"]) -> Float[torch.Tensor, " batch"]:
     """Mean squared second difference of positions, in cells² / step⁴; 0 for a straight line at even speed."""
-    return measures.smoothness(trajectory[..., :2])
+    return measures.smoothness(_positions(trajectory))
 
 
 def diversity(
@@ -86,6 +97,7 @@ def diversity(
     Raises:
         ValueError: if there are fewer than two candidates.
     """
+    check_tensor("candidates", candidates, "batch candidates horizon dim")
     return measures.diversity(candidates[..., :2])
 
 
@@ -101,6 +113,12 @@ def ways(
         condition: the mazes with their ends, one for each row of candidates.
         candidates: positions in cells.
     """
+    check_type("condition", condition, MazeCondition)
+    check_tensor("candidates", candidates, "batch candidates horizon dim")
+    if len(condition) != len(candidates):
+        raise ValueError(
+            f"candidates must be those of each of {len(condition)} mazes, found {len(candidates)}"
+        )
     count, points = candidates.shape[1], candidates[..., :2]
     free = is_success(condition, points.flatten(0, 1)).view(-1, count).cpu().numpy()
     found = []
@@ -115,6 +133,15 @@ def ways(
         turns = np.rint((turned - turned[:1]) / (2 * np.pi)).astype(np.int64)
         found.append(len(np.unique(turns, axis=0)))
     return torch.tensor(found, device=candidates.device)
+
+
+def _positions(
+    trajectory: Float[torch.Tensor, "batch horizon dim"],
+) -> Float[torch.Tensor, "batch horizon 2"]:
+    check_tensor("trajectory", trajectory, "batch horizon dim")
+    if trajectory.shape[2] < 2:
+        raise ValueError(f"trajectory must hold positions (x, y), found {trajectory.shape[2]} numbers")
+    return trajectory[..., :2]
 
 
 def _array(points: torch.Tensor) -> Float[np.ndarray, "..."]:

@@ -76,6 +76,6 @@ def find_suite(name: str) -> Suite:
     Raises:
         ValueError: if there is none.
     """
-    if name not in SUITES:
+    if not isinstance(name, str) or name not in SUITES:
         raise ValueError(f"suite must be one of {', '.join(SUITES)}, found {name!r}")
     return SUITES[name]

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from anchordiff.conditions import ArrayLike, Condition, as_tensor
+from anchordiff.tensors import check_tensor
 
 PARTS: Final = ("start", "goal", "context", "tokens")
 """Parts that an element of a batch may be without, in the order of `VectorCondition.given`."""
@@ -83,10 +84,16 @@ class VectorCondition(Condition):
 
     def check(self) -> None:
         """Refuse shapes that do not fit each other and numbers that are not finite; see `Condition.check`."""
-        for name, axes in (("start", 2), ("goal", 2), ("known", 3), ("context", 2), ("tokens", 3)):
+        for name, axes in (
+            ("start", "batch numbers"),
+            ("goal", "batch numbers"),
+            ("known", "batch horizon numbers"),
+            ("context", "batch features"),
+            ("tokens", "batch places features"),
+        ):
             value = getattr(self, name)
-            if value is not None and value.ndim != axes:
-                raise ValueError(f"{name} must have {axes} axes, found the shape {tuple(value.shape)}")
+            if value is not None:
+                check_tensor(name, value, axes)
         if (self.known is None) != (self.is_known is None):
             missing = "is_known" if self.is_known is None else "known"
             raise ValueError(f"known and is_known must be given together, found no {missing}")

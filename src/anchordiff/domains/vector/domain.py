@@ -72,11 +72,11 @@ class VectorDomain(Domain):
             ),
         ):
             if value != default:
-                raise ValueError(f"--model.{name} must be left out: the data say what it is, found {value}")
+                raise ValueError(f"model.{name} must be left out: the data say what it is, found {value}")
         dataset = source.dataset()
         if config.horizon not in (type(config).horizon, dataset.horizon):
             raise ValueError(
-                f"--model.horizon must be left out: the data say that it is {dataset.horizon} "
+                f"model.horizon must be left out: the data say that it is {dataset.horizon} "
                 f"(--data.windows.horizon), found {config.horizon}"
             )
         sizes = dataset.encoder_config()

@@ -29,10 +29,10 @@ class WindowFilter(ABC):
         """Which windows are kept."""
 
     def __and__(self, other: "WindowFilter") -> "WindowFilter":
-        return Both(self, other)
+        return Both(self, other) if isinstance(other, WindowFilter) else NotImplemented
 
     def __or__(self, other: "WindowFilter") -> "WindowFilter":
-        return Either(self, other)
+        return Either(self, other) if isinstance(other, WindowFilter) else NotImplemented
 
     def __invert__(self) -> "WindowFilter":
         return Not(self)

@@ -8,7 +8,7 @@ D4RL places ball and goal 0.2 m off the middle of a cell along both of its axes:
 its walls at whole numbers. `PointMaze.place` gives that position.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
+from anchordiff.checks import check_integer, check_number
 from anchordiff.domains.maze.maze import Maze
 
 PLACE_OFFSET: Final = (0.2, -0.2)
@@ -70,12 +71,24 @@ class PointMaze:
         return self.place(self.target_cell)
 
     def centre(self, cell: tuple[int, int]) -> Float[np.ndarray, "2"]:
-        """The middle (x, y) of a cell (row, col), in metres."""
+        """The middle (x, y) of a cell (row, col), in metres.
+
+        Raises:
+            ValueError: if the maze has no such cell.
+        """
+        if not (isinstance(cell, Sequence | np.ndarray) and len(cell) == 2):
+            raise ValueError(f"cell must be a pair (row, col), found {cell!r}")
         row, col = cell
+        for name, place, count in (("row", row, self.maze.rows), ("column", col, self.maze.cols)):
+            check_integer(f"the {name} of cell", place, least=0, most=count - 1, most_is="the last one")
         return self.maze.to_world(np.array([col + 0.5, row + 0.5]))
 
     def place(self, cell: tuple[int, int]) -> Float[np.ndarray, "2"]:
-        """Where D4RL places ball or goal in a cell (row, col), before noise: a position (x, y) in metres."""
+        """Where D4RL places ball or goal in a cell (row, col), before noise: a position (x, y) in metres.
+
+        Raises:
+            ValueError: if the maze has no such cell.
+        """
         place: np.ndarray = self.centre(cell) + np.array(PLACE_OFFSET)
         return place
 
@@ -84,7 +97,11 @@ class PointMaze:
 
         Args:
             rewarded: number of steps, of an episode of `steps`, within 0.5 m of the goal.
+
+        Raises:
+            ValueError: if it is no finite number.
         """
+        rewarded = check_number("rewarded", rewarded)
         least, most = self.reference_returns
         return 100.0 * (rewarded - least) / (most - least)
 
@@ -166,6 +183,6 @@ def find_point_maze(name: str) -> PointMaze:
     Raises:
         ValueError: if there is none.
     """
-    if name not in POINT_MAZES:
+    if not isinstance(name, str) or name not in POINT_MAZES:
         raise ValueError(f"maze must be one of {', '.join(POINT_MAZES)}, found {name!r}")
     return POINT_MAZES[name]

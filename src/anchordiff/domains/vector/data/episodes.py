@@ -3,7 +3,7 @@
 Notation: an episode of n states is n rows one after another; episodes follow each other without gaps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -11,7 +11,9 @@ import torch
 from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
+from anchordiff.checks import check_type
 from anchordiff.conditions import ArrayLike
+from anchordiff.tensors import check_tensor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -186,6 +188,7 @@ def as_numpy(name: str, array: ArrayLike | Sequence[ArrayLike] | Sequence[int]) 
         ValueError: if it is neither; the message calls it `name`.
     """
     if isinstance(array, Tensor):
+        check_tensor(name, array, "...", "any")
         tensor = array.detach().cpu()
         return (tensor.to(torch.float32) if tensor.dtype == torch.bfloat16 else tensor).numpy()
     try:
@@ -220,6 +223,7 @@ def _integers(name: str, array: ArrayLike | Sequence[int]) -> np.ndarray:
 
 
 def _join(parts: Sequence[ArrayLike]) -> tuple[np.ndarray, np.ndarray]:
+    check_type("states", parts, Iterable)
     arrays = [as_float32(f"states[{episode}]", part, axes=2) for episode, part in enumerate(parts)]
     if not arrays:
         raise ValueError("states must hold at least one episode, found none")
