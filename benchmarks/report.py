@@ -108,7 +108,7 @@ def suites_table(results: Path) -> str:
         content = json.loads(path.read_text("utf-8"))
         success = {name: f"{figures['success']:.1%}" for name, figures in content["methods"].items()}
         plan = next((value for name, value in success.items() if name.startswith("plan")), "")
-        baseline = success.get("full-sequence diffusion, 16 steps", "")
+        baseline = success.get("full-sequence diffusion, 16 steps", "-")
         cells = (success["pipeline, one sample"], plan, baseline)
         lines.append(f"| {content['suite']} | {' | '.join(cells)} |")
     return "\n".join(lines) if len(lines) > 2 else ""

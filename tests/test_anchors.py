@@ -122,7 +122,7 @@ def test_small_integers_do_not_wrap(dtype, unchecked):
 
 def test_lists_and_reals_are_refused(unchecked):
     with pytest.raises(
-        ValueError, match="index must be a tensor of integers of shape \(batch, K\), found list"
+        ValueError, match=r"index must be a tensor of integers of shape \(batch, K\), found list"
     ):
         AnchorSet([[0, 3]], horizon=4)
     with pytest.raises(ValueError, match=r"horizon must be an integer of at least 2, found 4\.0"):
