@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
-from anchordiff import tensors_of_states
+from anchordiff import _state_tensors
 from anchordiff.anchors import AnchorSet
 from anchordiff.checks import FLOATS, check_array, check_choice, check_integer, check_type
 from anchordiff.configs import exact
@@ -214,15 +214,15 @@ class StateSpace:
             horizon: steps of the trajectory.
             like: a tensor of the dtype and on the device of the result.
         """
-        return tensors_of_states.scales(self, horizon, like.device, like.dtype)
+        return _state_tensors.scales(self, horizon, like.device, like.dtype)
 
     def centres(self, like: torch.Tensor) -> Float[torch.Tensor, " dim"]:
         """The normaliser's `centre` for each number of a state; zero for velocities."""
-        return tensors_of_states.centres(self, like.device, like.dtype)
+        return _state_tensors.centres(self, like.device, like.dtype)
 
     def units(self, like: torch.Tensor) -> Float[torch.Tensor, " dim"]:
         """`unit` for each number of a state."""
-        return tensors_of_states.units(self, like.device, like.dtype)
+        return _state_tensors.units(self, like.device, like.dtype)
 
     @property
     def wraps(self) -> bool:
@@ -231,7 +231,7 @@ class StateSpace:
 
     def is_angle(self, device: torch.device) -> Bool[torch.Tensor, " dim"]:
         """True for numbers that wrap; velocities do not."""
-        return tensors_of_states.is_angle(self, device)
+        return _state_tensors.is_angle(self, device)
 
     def difference(
         self, a: Float[torch.Tensor, "*batch dim"], b: Float[torch.Tensor, "*batch dim"]

@@ -207,6 +207,9 @@ class Domain(ABC):
     - **tasks and pictures**: `request`, what `generate` can be asked for, and how a plan is shown; `benchmark`, what
       `evaluate` runs.
 
+    Help is printed without torch where the module of a domain defines no network: what is asked for says by its fields
+    what it takes, and imports what it works with where it works.
+
     A package of yours adds a domain by subclassing this and naming an instance in an entry point of the group
     "anchordiff.domains"; nothing in this library has to change.
 
