@@ -34,6 +34,8 @@ _COMMANDS: Final = (
     ("bundle", "bundle", "Bundle", "Join two trained stages into a pipeline's folder."),
     ("data particle", "data", "DataParticle", "Write shards of particle-maze samples."),
     ("data shapes", "data", "DataShapes", "Draw captioned clips of moving shapes, and encode them."),
+    ("data didemo fetch", "didemo", "DidemoFetch", "Download DiDeMo's metadata."),
+    ("data didemo download", "didemo", "DidemoDownload", "Download DiDeMo's videos."),
     ("data pointmaze", "data", "DataPointmaze", "Make a PointMaze data set of Minari's with MuJoCo."),
 )
 _LEAST_COLUMNS: Final = 40

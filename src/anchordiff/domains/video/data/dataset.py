@@ -27,7 +27,7 @@ class ClipDataset(IndexedDataset[ClipBatch]):
         form: what they are.
         patch_size: rows and columns of a latent that make a token.
         drop: share of training samples without a sentence.
-        known_share: share of training samples with known frames: half of these the first one, half any few.
+        known_share: share of training samples with known frames: half of these the first one, half any two.
         seed: of the order of training, and of what is drawn in it.
         held_out: whether they are for evaluation.
     """
@@ -76,8 +76,8 @@ class ClipDataset(IndexedDataset[ClipBatch]):
             random = np.random.default_rng((self.seed, place))
             lost[row] = random.random() < self.drop
             if random.random() < self.known_share:
-                count = 1 if random.random() < 0.5 else int(random.integers(2, 4))
-                chosen = [0] if count == 1 else random.choice(frames, min(count, frames), replace=False)
+                several = random.random() < 0.5  # two between the ends are what few anchors can pass through
+                chosen = random.choice(frames, 2, replace=False) if several else np.array([0])
                 steps[row, chosen] = True
         if lost.any():
             condition = condition.without_text(torch.from_numpy(lost))

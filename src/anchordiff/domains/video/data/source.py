@@ -26,7 +26,7 @@ class VideoSource(Source):
         cache: folder of the clips.
         patch_size: rows and columns of a latent that make a token.
         drop: share of samples without a sentence, for classifier-free guidance.
-        known_share: share of samples with known frames: half of these the first one, half any two or three.
+        known_share: share of samples with known frames: half of these the first one, half any two.
         held_out_share: of the clips that are held out, at least one of them.
         codec: which one the latents must be of; any if left out.
         text: which model the sentences must be told by; any if left out.
