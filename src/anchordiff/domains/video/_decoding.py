@@ -27,6 +27,10 @@ class Stamped(NamedTuple):
     frame: Any
 
 
+class SeekError(Exception):
+    """A film's index is wrong, or it has none: it has to be read from the beginning."""
+
+
 class EndedError(Exception):
     """A film ended before a clip did; `reached` is where, in seconds."""
 
@@ -56,7 +60,7 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
     except PermissionError:
         raise
     except (*DAMAGE, av.FFmpegError) as error:
-        raise CorruptFileError(f"{path} is corrupt, or no film: {error}") from error
+        raise CorruptFileError(f"{path} is corrupt, or no film: {_words(error)}") from error
     with container:
         streams = [stream for stream in container.streams.video if not int(stream.disposition) & _COVER]
         if not streams:
@@ -96,8 +100,18 @@ def first_frame(path: Path, container: Any, stream: Any) -> Any:  # noqa: ANN401
     return _next(path, _decoded(path, container, stream))
 
 
-def stamped_from(path: Path, container: Any, stream: Any, start: float) -> Iterator[Stamped]:  # noqa: ANN401
-    """Frames of a film that has just been opened, in order, the first one not later than `start` seconds."""
+def stamped(path: Path, container: Any, stream: Any, *, seek: float) -> Iterator[Stamped]:  # noqa: ANN401
+    """Frames of a film that has just been opened, in order.
+
+    Args:
+        path: of the film.
+        container: just opened.
+        stream: of it.
+        seek: begin at the last key frame that is not later, in seconds; at the first frame if 0.
+
+    Raises:
+        SeekError: if what seeking led to is no key frame, or a later one.
+    """
     frames = _decoded(path, container, stream)
     frame = first = _next(path, frames)
     usual = float(1 / (stream.average_rate or stream.guessed_rate or math.inf))
@@ -106,17 +120,15 @@ def stamped_from(path: Path, container: Any, stream: Any, start: float) -> Itera
         time = float((frame.pts - first.pts) * frame.time_base)
         return Stamped(time, float((frame.duration or 0) * frame.time_base) or usual, frame)
 
-    if start > 0:
-        # Where the index is wrong, or there is none, seeking may lead past `start`; then from the beginning.
-        for target in (first.pts + math.floor(start / first.time_base), first.pts):
-            with _reading(path):
-                container.seek(target, stream=stream)
+    if seek > 0:
+        try:
+            container.seek(first.pts + math.floor(seek / first.time_base), stream=stream)
             frames = _decoded(path, container, stream)
-            frame = _next(path, frames)
-            if stamp(frame).time <= start + SLACK:
-                break
-        else:
-            raise CorruptFileError(f"{path} must hold its frames in order, found none before {start:.3f} s")
+            frame = next(frames, None)
+        except (OSError, CorruptFileError) as error:
+            raise SeekError from error
+        if frame is None or not frame.key_frame or stamp(frame).time > seek + SLACK:
+            raise SeekError
     yield stamp(frame)
     for frame in frames:
         yield stamp(frame)
@@ -178,8 +190,6 @@ def picture_of(
         from PIL import Image
     except ModuleNotFoundError as error:
         raise MissingExtraError("Pillow", "video") from error
-    if frame.is_corrupt:
-        raise CorruptFileError(f"{path} is corrupt: its frame at the stamp {frame.time:.3f} s is damaged")
     mirrored, quarters = turn(frame)
     rows, cols = size if quarters % 2 == 0 else size[::-1]
     wanted = cols / rows / aspect
@@ -202,6 +212,11 @@ def _decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:  # noqa:
             return
         if frame.pts is None or frame.time_base is None:
             raise CorruptFileError(f"{path} must have frames with time stamps, found one without")
+        # What comes after a damaged frame is made of it, and not marked.
+        if frame.is_corrupt:
+            raise CorruptFileError(
+                f"{path} is corrupt: its frame with the stamp {frame.time:.3f} s is damaged"
+            )
         if frame.pts < before:
             raise CorruptFileError(
                 f"{path} must have time stamps that rise, found {frame.pts} after {before} (in {frame.time_base} s)"
@@ -225,4 +240,9 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (av.FFmpegError, *DAMAGE) as error:
-        raise CorruptFileError(f"{path} is corrupt: {error}") from error
+        raise CorruptFileError(f"{path} is corrupt: {_words(error)}") from error
+
+
+def _words(error: BaseException) -> str:
+    """What FFmpeg says, without the number and the path."""
+    return str(getattr(error, "strerror", None) or error)

@@ -19,13 +19,14 @@ from anchordiff.checks import check_array, check_integer, check_number
 from anchordiff.domains.video._decoding import (
     SLACK,
     EndedError,
+    SeekError,
     first_frame,
     opened,
     picture_of,
     pixel_aspect,
     seconds_of_packets,
     shown_at,
-    stamped_from,
+    stamped,
     stated_seconds,
     turn,
 )
@@ -121,28 +122,12 @@ def read_clip(
         raise ValueError(f"size must be rows and columns, found {size!r}")
     check_integer("rows of size", size[0])
     check_integer("columns of size", size[1])
-    path, end = Path(path), start + seconds
+    path = Path(path)
     times = [start + place * seconds / frames for place in range(frames)]
-    pictures = np.empty((frames, *size, 3), np.uint8)
-    with opened(path) as (container, stream):
-        stated = stated_seconds(stream)
-        if stated is not None and stated < end - SLACK:
-            raise _too_short(path, end, stated)
-        aspect, before = pixel_aspect(stream), None
-        try:
-            for place, frame in enumerate(shown_at(stamped_from(path, container, stream, start), times, end)):
-                # Where frames are fewer than pictures, one is shown more than once.
-                pictures[place] = (
-                    pictures[place - 1] if frame is before else picture_of(path, frame, size, aspect)
-                )
-                before = frame
-        except EndedError as error:
-            if stated is None:
-                raise _too_short(path, end, error.reached) from None
-            raise CorruptFileError(
-                f"{path} must last {stated:.3f} s, as it says, found its end at {error.reached:.3f} s"
-            ) from None
-    return pictures
+    try:
+        return _read(path, times, start + seconds, size, seek=start)
+    except SeekError:
+        return _read(path, times, start + seconds, size, seek=0.0)
 
 
 def write_film(
@@ -193,6 +178,39 @@ def write_film(
     return path
 
 
+def _read(
+    path: Path, times: list[float], end: float, size: tuple[int, int], *, seek: float
+) -> UInt8[np.ndarray, "frames rows cols 3"]:
+    pictures, before = np.empty((len(times), *size, 3), np.uint8), None
+    with opened(path) as (container, stream):
+        stated = stated_seconds(stream)
+        if stated is not None and stated < end - SLACK:
+            raise _too_short(path, end, stated)
+        shown = shown_at(stamped(path, container, stream, seek=seek), times, end)
+        try:
+            for place, frame in enumerate(shown):
+                # Where frames are fewer than pictures, one is shown more than once.
+                pictures[place] = (
+                    pictures[place - 1]
+                    if frame is before
+                    else picture_of(path, frame, size, pixel_aspect(stream))
+                )
+                before = frame
+        except EndedError as error:
+            if stated is None:
+                raise _too_short(path, end, error.reached) from None
+            raise CorruptFileError(
+                f"{path} must last {stated:.3f} s, as it says, found its end at {error.reached:.3f} s"
+            ) from None
+    return pictures
+
+
+def _too_short(path: Path, end: float, found: float) -> ValueError:
+    return ValueError(
+        f"start + seconds must be within the film, found {end:.3f} s, where {path} ends at {found:.3f} s"
+    )
+
+
 def _write_mp4(file: BinaryIO, frames: np.ndarray, rate: float) -> None:
     try:
         import av
@@ -236,10 +254,4 @@ def _write_gif(file: BinaryIO, frames: np.ndarray, rate: float) -> None:
         append_images=others,
         duration=[1000 // _TICK * (after - before) for before, after in pairwise(ends)],
         loop=0,
-    )
-
-
-def _too_short(path: Path, end: float, found: float) -> ValueError:
-    return ValueError(
-        f"start + seconds must be within the film, found {end:.3f} s, where {path} ends at {found:.3f} s"
     )
