@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 
 from anchordiff.errors import DAMAGE, CorruptFileError, MissingExtraError
 
-SLACK: Final = 1e-3  # seconds: many containers round stamps to whole milliseconds
+SLACK: Final = 6e-4  # seconds: many containers round stamps, and how long frames last, to whole milliseconds
 _COVER: Final = 1024  # disposition of a stream that is a picture on the cover of a recording
 
 
@@ -151,9 +151,9 @@ def shown_at(frames: Iterator[Stamped], times: Sequence[float], end: float) -> I
             yield shown
             place += 1
         shown, reached = frame, time + seconds
-        if place == len(times) and reached >= end - SLACK:
+        if place == len(times) and reached >= end - 2 * SLACK:
             return
-    if reached < end - SLACK:
+    if reached < end - 2 * SLACK:
         raise EndedError(reached)
     for _ in times[place:]:
         yield shown

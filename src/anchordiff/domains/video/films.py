@@ -95,7 +95,7 @@ def read_clip(
     """Read pictures at even distances in time.
 
     Picture i is what is shown at start + i · seconds / frames: the last frame whose time stamp is not later (by more
-    than a millisecond, since many containers round stamps). It is turned as the file says, cropped around its centre
+    than 0.6 ms, since many containers round stamps). It is turned as the file says, cropped around its centre
     to the shape that is asked for, and resized by Pillow's bicubic filter, which averages where it makes smaller.
 
     Args:
@@ -184,7 +184,7 @@ def _read(
     pictures, before = np.empty((len(times), *size, 3), np.uint8), None
     with opened(path) as (container, stream):
         stated = stated_seconds(stream)
-        if stated is not None and stated < end - SLACK:
+        if stated is not None and stated < end - 2 * SLACK:
             raise _too_short(path, end, stated)
         shown = shown_at(stamped(path, container, stream, seek=seek), times, end)
         try:

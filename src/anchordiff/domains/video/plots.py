@@ -59,7 +59,7 @@ def draw_strip(
     gap = max(1, round(_GAP * cols))
     width = max(_WIDTH * len(shown), _LEAST)
     length = len(shown) * (cols + gap) - gap
-    height = width * rows / length + (0.1 if titles is None else 0.3)
+    height = width * rows / length + (0.2 if titles is None else 0.45)
     figure, axes = panels(count, columns=1, size=(width, height), ax=ax)
     for place, (axis, clip) in enumerate(zip(axes, clips[:, ::every], strict=True)):
         strip = np.full((rows, length, 3), 255, np.uint8)
