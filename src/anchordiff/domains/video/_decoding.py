@@ -15,7 +15,9 @@ from jaxtyping import UInt8
 
 from anchordiff.errors import DAMAGE, CorruptFileError, MissingExtraError
 
-SLACK: Final = 6e-4  # seconds: many containers round stamps, and how long frames last, to whole milliseconds
+SLACK: Final = (
+    1.2e-3  # seconds: many containers round stamps, and how long frames last, to whole milliseconds
+)
 _COVER: Final = 1024  # disposition of a stream that is a picture on the cover of a recording
 
 
@@ -95,6 +97,11 @@ def pixel_aspect(stream: Any) -> float:  # noqa: ANN401
     return float(stream.sample_aspect_ratio or 1)
 
 
+def rounding(stream: Any) -> float:  # noqa: ANN401
+    """By how many seconds a stamp may be too late, at most half a millisecond, and what floats lack."""
+    return min(float(stream.time_base) / 2, 5e-4) + 1e-6
+
+
 def first_frame(path: Path, container: Any, stream: Any) -> Any:  # noqa: ANN401
     """The first frame of a film that has just been opened."""
     return _next(path, _decoded(path, container, stream))
@@ -134,26 +141,27 @@ def stamped(path: Path, container: Any, stream: Any, *, seek: float) -> Iterator
         yield stamp(frame)
 
 
-def shown_at(frames: Iterator[Stamped], times: Sequence[float], end: float) -> Iterator[Any]:
+def shown_at(frames: Iterator[Stamped], times: Sequence[float], *, end: float, slack: float) -> Iterator[Any]:
     """For each time the last frame whose stamp is not later.
 
     Args:
         frames: in order, the first one not later than the first time.
         times: rising, all of them before `end`.
-        end: which the frames have to reach.
+        end: which the frames have to reach, in seconds.
+        slack: by how many seconds a stamp may be later all the same.
 
     Raises:
         EndedError: if they do not.
     """
     shown, reached, place = None, 0.0, 0
     for time, seconds, frame in frames:
-        while shown is not None and place < len(times) and times[place] + SLACK < time:
+        while shown is not None and place < len(times) and times[place] + slack < time:
             yield shown
             place += 1
         shown, reached = frame, time + seconds
-        if place == len(times) and reached >= end - 2 * SLACK:
+        if place == len(times) and reached >= end - SLACK:
             return
-    if reached < end - 2 * SLACK:
+    if reached < end - SLACK:
         raise EndedError(reached)
     for _ in times[place:]:
         yield shown

@@ -24,6 +24,7 @@ from anchordiff.domains.video._decoding import (
     opened,
     picture_of,
     pixel_aspect,
+    rounding,
     seconds_of_packets,
     shown_at,
     stamped,
@@ -95,8 +96,9 @@ def read_clip(
     """Read pictures at even distances in time.
 
     Picture i is what is shown at start + i · seconds / frames: the last frame whose time stamp is not later (by more
-    than 0.6 ms, since many containers round stamps). It is turned as the file says, cropped around its centre
-    to the shape that is asked for, and resized by Pillow's bicubic filter, which averages where it makes smaller.
+    than half a tick of the file's clock, or half a millisecond, since stamps are rounded). It is turned as the file
+    says, cropped around its centre to the shape that is asked for, and resized by Pillow's bicubic filter, which
+    averages where it makes smaller.
 
     Args:
         path: the film, of any kind that FFmpeg reads.
@@ -184,9 +186,10 @@ def _read(
     pictures, before = np.empty((len(times), *size, 3), np.uint8), None
     with opened(path) as (container, stream):
         stated = stated_seconds(stream)
-        if stated is not None and stated < end - 2 * SLACK:
+        if stated is not None and stated < end - SLACK:
             raise _too_short(path, end, stated)
-        shown = shown_at(stamped(path, container, stream, seek=seek), times, end)
+        frames = stamped(path, container, stream, seek=seek)
+        shown = shown_at(frames, times, end=end, slack=rounding(stream))
         try:
             for place, frame in enumerate(shown):
                 # Where frames are fewer than pictures, one is shown more than once.
