@@ -17,11 +17,11 @@ heavy = [name for name in packages if name in sys.modules]
 print(json.dumps({"code": code, "heavy": heavy, "said": said.getvalue()}))
 """
 
-DOMAINS = ("maze", "pointmaze", "vector")
+DOMAINS = ("maze", "pointmaze", "vector", "video")
 OF_DOMAINS = ("generate", "evaluate", "train keypoints", "train denoiser", "train pipeline")
 COMMANDS = (
     *(f"{name} --domain {domain}" for name in OF_DOMAINS for domain in DOMAINS),
-    *("sample keypoints", "bundle", "data particle", "data pointmaze"),
+    *("sample keypoints", "bundle", "train codec", "data particle", "data pointmaze", "data shapes"),
 )
 
 

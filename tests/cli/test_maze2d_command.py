@@ -73,7 +73,9 @@ def test_a_domain_is_named_once():
     with pytest.raises(ValueError, match="--domain must be given once, found maze, vector"):
         take_domain(["--domain", "maze", "--domain=vector"])
     for words in (["--domain"], ["--domain", "--out", "x"]):
-        with pytest.raises(ValueError, match="--domain must be one of maze, pointmaze, vector, found none"):
+        with pytest.raises(
+            ValueError, match="--domain must be one of maze, pointmaze, vector, video, found none"
+        ):
             take_domain(words)
 
 

@@ -88,7 +88,7 @@ def test_flags_of_the_other_data_are_refused(tmp_path, capsys):
         ([*RECORDED, "--data.stride", "0"], "stride must be an integer of at least 1, found 0"),
         ([*RECORDED, "--data.most-detour", "0.5"], "keep must leave a window, found none of"),
         (["--dataset", "minari"], "Unrecognized options: --dataset, minari"),
-        (["--domain", "minari"], "--domain must be one of maze, pointmaze, vector, found 'minari'"),
+        (["--domain", "minari"], "--domain must be one of maze, pointmaze, vector, video, found 'minari'"),
     ):
         assert train("keypoints", tmp_path / "run", *flags) == 2
         assert rule in capsys.readouterr().err

@@ -30,8 +30,10 @@ _COMMANDS: Final = (
     ("train keypoints", "train", "TrainKeypoints", "Train stage 1, the diffusion over keypoints."),
     ("train denoiser", "train", "TrainDenoiser", "Train stage 2, the pass from coarse to fine."),
     ("train pipeline", "train", "TrainPipeline", "Train both stages and join them."),
+    ("train codec", "codec", "TrainCodec", "Train an autoencoder of frames."),
     ("bundle", "bundle", "Bundle", "Join two trained stages into a pipeline's folder."),
     ("data particle", "data", "DataParticle", "Write shards of particle-maze samples."),
+    ("data shapes", "data", "DataShapes", "Draw captioned clips of moving shapes, and encode them."),
     ("data pointmaze", "data", "DataPointmaze", "Make a PointMaze data set of Minari's with MuJoCo."),
 )
 _LEAST_COLUMNS: Final = 40
@@ -125,7 +127,7 @@ def _explain(words: Sequence[str]) -> int:
         _say("Plan trajectories with diffusion over sparse anchors and one denoising pass.\n", stream)
     for name, line in found:
         _say(f"  {name:<{width}}  {line}", stream)
-    _say("\nFlags of a command: anchordiff <command> [--domain maze|pointmaze|vector] --help", stream)
+    _say("\nFlags of a command: anchordiff <command> [--domain maze|pointmaze|vector|video] --help", stream)
     return 0 if asked and (words or not group) else 2
 
 

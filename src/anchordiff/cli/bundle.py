@@ -10,7 +10,9 @@ import tyro
 
 import anchordiff as ad
 from anchordiff.cli._output import check_out
+from anchordiff.domains import video
 from anchordiff.domains.domain import FULL_SEQUENCE
+from anchordiff.domains.video.codec_files import CODEC
 from anchordiff.files import write_whole
 from anchordiff.hub.layout import CONFIG, INDEX, WEIGHTS
 from anchordiff.pipeline.config import PipelineConfig
@@ -31,6 +33,7 @@ class Bundle:
         denoiser: folder of a run of `train denoiser`.
         out: folder of the pipeline.
         full_sequence: folder of a run of `train keypoints` with as many keypoints as steps, a baseline.
+        codec: folder of a run of `train codec`, for stages of clips.
         steps: sampler steps by default.
         sampler: sampler of stage 1 by default.
         spacing: how the sampler's times lie between noise and data by default.
@@ -43,6 +46,7 @@ class Bundle:
     denoiser: Path
     out: Path
     full_sequence: Path | None = None
+    codec: Path | None = None
     steps: int = PipelineConfig.steps
     sampler: Literal["flow", "heun", "ddim", "ddpm"] = PipelineConfig.sampler
     spacing: Spacing = PipelineConfig.spacing
@@ -66,11 +70,15 @@ class Bundle:
         )
         dtype = torch.float16 if self.half else None
         ad.TwoStagePipeline(keypoints, denoiser, config).save_pretrained(self.out, dtype=dtype)
-        runs = {"keypoints": self.keypoints, "denoiser": self.denoiser}
+        runs: dict[str, Path] = {"keypoints": self.keypoints, "denoiser": self.denoiser}
         if self.full_sequence is not None:
             model = ad.training.load_stage(self.full_sequence, ad.KeypointDiffusion, name="--full-sequence")
             ad.save_pretrained(model, self.out / FULL_SEQUENCE, dtype=dtype)
             runs[FULL_SEQUENCE] = self.full_sequence
+        if self.codec is not None:
+            codec = ad.training.load_stage(self.codec, video.FrameAutoencoder, name="--codec")
+            ad.save_pretrained(codec, self.out / CODEC, dtype=dtype)
+            runs[CODEC] = self.codec
         for name, run in runs.items():
             for file in ("config.json", "log.jsonl"):
                 source = run / TRAINING / file
@@ -82,7 +90,7 @@ class Bundle:
     def _check_out(self) -> None:
         """Let a bundle take the place of an older one alone, never that of a run, be it one of its own stages."""
         check_out(self.out, own=(INDEX,))
-        for name in ("keypoints", "denoiser", FULL_SEQUENCE):
+        for name in ("keypoints", "denoiser", FULL_SEQUENCE, CODEC):
             part = self.out / name
             older = (self.out / INDEX).is_file() and not has_run(part)
             check_out(part, own=(CONFIG, WEIGHTS, TRAINING) if older else ())

@@ -1,13 +1,15 @@
-"""`anchordiff data particle` and `anchordiff data pointmaze`."""
+"""`anchordiff data particle`, `data pointmaze` and `data shapes`."""
 
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 import tyro
 
-from anchordiff.cli._output import check_out, show_table
+from anchordiff.checks import check_integer
+from anchordiff.cli._output import LARGEST_SEED, check_out, show_table, working
 from anchordiff.configs import config_to_json
 from anchordiff.domains import maze
 from anchordiff.domains.maze.data.config import ParticleMazeConfig
@@ -47,6 +49,54 @@ class DataParticle:
         write_json(self.out / "config.json", settings)
         seconds = time.perf_counter() - began
         sys.stdout.write(f"{self.size} samples in {self.out}: {made} shards made in {seconds:.1f} s\n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataShapes:
+    """Draw clips of moving shapes with their captions, and write their latents for training.
+
+    A call that was stopped goes on where it was. Captions whose words are to be put together anew are left out.
+
+    Attributes:
+        out: folder of the cache.
+        codec: what makes latents of pictures: "none" for pixels, or the folder of a codec.
+        clips: how many.
+        seed: of what is drawn.
+        shard_size: clips a shard.
+        threads: threads on the CPU.
+    """
+
+    out: Path
+    codec: str
+    clips: int = 12_000
+    seed: int = 0
+    shard_size: int = 500
+    threads: int | None = None
+
+    def execute(self) -> None:
+        """Write what is missing."""
+        for name in ("clips", "shard_size"):
+            check_integer(f"--{name.replace('_', '-')}", getattr(self, name))
+        check_integer("--seed", self.seed, least=0, most=LARGEST_SEED, most_is="2**63 - 1")
+        if self.threads is not None:
+            check_integer("--threads", self.threads)
+            torch.set_num_threads(self.threads)
+        check_out(self.out)
+        from anchordiff.domains.video.shape_cache import write_shapes
+
+        began = time.perf_counter()
+        with working():
+            form = write_shapes(
+                self.out, codec=self.codec, clips=self.clips, seed=self.seed, shard_size=self.shard_size
+            )
+        show_table(
+            {
+                "clips": f"{self.clips} of {form.frames} frames, {form.rows}×{form.cols}",
+                "latents": f"{form.channels}×{form.height}×{form.width}, {form.codec}",
+                "folder": str(self.out),
+                "seconds": f"{time.perf_counter() - began:.1f}",
+            }
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

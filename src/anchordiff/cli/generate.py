@@ -2,7 +2,7 @@
 
 import sys
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -52,7 +52,9 @@ class Generate:
         """The command with the flags of a domain."""
         request = open_domain(name).request
         kind: Any = Annotated[request, tyro.conf.arg(name="")]
-        return with_domain(cls, name, {"request": (kind, request)})
+        flags: Any = request
+        needed = any(f.default is MISSING and f.default_factory is MISSING for f in fields(flags))
+        return with_domain(cls, name, {"request": (kind, None if needed else request)})
 
     def execute(self) -> None:
         """Plan, draw, write, and print a short table."""
@@ -68,7 +70,9 @@ class Generate:
             raise ValueError(f"--pipeline must be given: the domain {self.domain} has no bundled weights")
         device = pick_device(self.device)
         pipeline = ad.TwoStagePipeline.from_pretrained(source).to(device)
-        settings = PlanSettings(horizon=self.horizon, num_samples=self.num_samples, seed=self.seed)
+        settings = PlanSettings(
+            source=source, horizon=self.horizon, num_samples=self.num_samples, seed=self.seed
+        )
         job = request.open(pipeline, settings)
         # So that no set-up is in the time below; of the same size, since few candidates take another way.
         job.plan(replace(self.options, steps=1, sampler=None))
@@ -81,11 +85,12 @@ class Generate:
             write_arrays(self.out / "samples.npz", **job.arrays(plan))
             write_json(self.out / "metrics.json", metrics)
             pictures = job.pictures(plan)
+            films = job.files(plan, self.out)
             for name, figure in pictures.items():
                 ad.plots.save_figure(figure, self.out / f"{name}.png")
         show_table({**job.rows(metrics), "time": f"{1000 * seconds:.0f} ms for all candidates"})
         files = ", ".join(
-            [*(f"{name}.png" for name in pictures), "samples.npz", "metrics.json", "config.json"]
+            [*films, *(f"{name}.png" for name in pictures), "samples.npz", "metrics.json", "config.json"]
         )
         sys.stdout.write(f"\nwritten to {self.out}: {files}\n")
         if not bool(plan.valid[0]):

@@ -1,141 +1,45 @@
 """`anchordiff train keypoints`, `train denoiser` and `train pipeline`."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from itertools import pairwise
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar
 
-import torch
 import tyro
 
-from anchordiff import plots, stages, training
+from anchordiff import stages, training
 from anchordiff.cli._domains import open_domain, with_domain
-from anchordiff.cli._output import check_out
+from anchordiff.cli._runs import RunFlags, check_stage_folder, report
 from anchordiff.data.source import Source, TrainingData
 from anchordiff.domains.domain import Domain, StageConfig
-from anchordiff.errors import CorruptFileError
-from anchordiff.hub.layout import CONFIG, WEIGHTS, read_json
 from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
 from anchordiff.training.bootstrap import Bootstrap
-from anchordiff.training.config import RunOptions, TrainConfig
-from anchordiff.training.layout import COMMAND, TRAINING, has_run
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective, training_masks
-from anchordiff.training.process import is_first, pick_device, say
-
-_MAX_SECONDS: Final = "--run.max-seconds"
+from anchordiff.training.process import is_first, say
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainFlags(ABC):
-    """Base of the commands that train: the flags that they share.
+class TrainFlags(RunFlags):
+    """Base of the commands that train stages.
 
     Attributes:
-        out: folder of the run. The trained model lies in it; config, log, its curves and checkpoints in `training/`.
-        train: the optimiser and its schedule.
-        run: how the run is watched and kept.
-        resume: go on with the run in `out`; where there is none yet, a new one starts. No other flag is needed, and
-            none that changes the run is taken.
-        device: cpu, cuda, cuda:1, ...; by default a GPU where there is one.
-        threads: threads on the CPU; results repeat bit by bit for one and the same number.
-        validate: held-out samples of an evaluation during training; 0 for none.
         even_share: share of trajectories learned from at even anchors; those of the others are random.
     """
 
-    domain: ClassVar[str | None] = None
-    words: ClassVar[tuple[str, ...]] = ()
-    """What the command was called with."""
-
-    out: Path
-    train: TrainConfig = field(default_factory=TrainConfig)
-    run: RunOptions = field(default_factory=RunOptions)
-    resume: tyro.conf.FlagCreatePairsOff[bool] = False
-    device: str | None = None
-    threads: int | None = None
-    validate: int = 256
     even_share: float = 0.75
 
     def __post_init__(self) -> None:
-        if self.validate < 0:
-            raise ValueError(f"--validate must not be negative, found {self.validate}")
-        if self.validate == 0 and self.run.best != RunOptions.best:
-            raise ValueError(f"--run.best must be left out with --validate 0, found {self.run.best!r}")
-        if self.threads is not None and self.threads < 1:
-            raise ValueError(f"--threads must be at least 1, found {self.threads}")
+        super().__post_init__()
         if not 0 <= self.even_share <= 1:
             raise ValueError(f"--even-share must lie in [0, 1], found {self.even_share}")
 
-    @classmethod
-    def recall(cls, words: Sequence[str]) -> list[str]:
-        """The words of the run that is gone on with, and then those that are given now."""
-        out = next((value for flag, value in pairwise(words) if flag == "--out"), None)
-        out = next((word.removeprefix("--out=") for word in words if word.startswith("--out=")), out)
-        if "--resume" not in words or out is None or not (Path(out) / COMMAND).is_file():
-            return list(words)
-        saved = read_json(Path(out) / COMMAND).get("words")
-        if not (isinstance(saved, list) and all(isinstance(word, str) for word in saved)):
-            raise CorruptFileError(f"{Path(out) / COMMAND} must hold words, found {saved!r}")
-        return [*_without_domain(saved, words), *words]
-
-    def execute(self) -> None:
+    def fit(self) -> None:
         """Train, or go on training."""
-        if self.threads is not None:
-            torch.set_num_threads(self.threads)
-        pick_device(self.device)
-        self.fit(open_domain(self.domain))
+        self.fit_in(open_domain(self.domain))
 
     @abstractmethod
-    def fit(self, domain: Domain) -> None:
-        """Open the data, make the model and train it."""
-
-    def options(self, *, init: str | None = None) -> "training.StageRun":
-        """The flags as the library takes them."""
-        return training.StageRun(
-            train=self.train,
-            run=self.run,
-            resume=self.resume,
-            command=_lasting(self.words),
-            init=init,
-            validate=self.validate,
-            device=self.device,
-        )
-
-
-def _lasting(words: Sequence[str]) -> tuple[str, ...]:
-    """The words that hold for a run as long as it lasts."""
-    kept: list[str] = []
-    for word, before in zip(words, ("", *words), strict=False):
-        once = word.split("=", 1)[0] in ("--resume", _MAX_SECONDS)
-        if not once and before != _MAX_SECONDS:
-            kept.append(word)
-    return tuple(kept)
-
-
-def _without_domain(saved: list[str], words: Sequence[str]) -> list[str]:
-    """The saved words, without their domain where it is given again."""
-    if saved[:1] == ["--domain"] and any(word.split("=", 1)[0] == "--domain" for word in words):
-        return saved[2:]
-    return saved
-
-
-def check_stage_folder(out: Path, *, resume: bool) -> None:
-    """Let a run go on in its folder, and a new one start where there is neither a run nor a model."""
-    if not resume and (out / TRAINING / CONFIG).exists():
-        raise ValueError(f"--out must be a new folder without --resume, found a run in {out}")
-    goes_on = resume and has_run(out)
-    check_out(out, own=(TRAINING, CONFIG, WEIGHTS) if goes_on else (TRAINING,))
-
-
-def report(result: "training.StageResult", out: Path) -> None:
-    """Draw the curves, and say how a run ended."""
-    if is_first():
-        log = training.read_log(out / TRAINING / "log.jsonl")
-        plots.save_figure(plots.draw_curves(log, title=str(out)), out / TRAINING / "curves.png", dpi=100)
-    if result.finished:
-        say(f"finished after step {result.step}; the model is in {out}\n")
-    else:
-        say(f"stopped after step {result.step}; --out {out} --resume goes on\n")
+    def fit_in(self, domain: Domain) -> None:
+        """Open a domain's data, make the model and train it."""
 
 
 def open_data(
@@ -183,7 +87,7 @@ class TrainKeypoints(TrainFlags):
         }
         return with_domain(cls, name, fields)
 
-    def fit(self, domain: Domain) -> None:
+    def fit_in(self, domain: Domain) -> None:
         """Train, or go on training."""
         flags: Any = self
         check_stage_folder(self.out, resume=self.resume)
@@ -251,7 +155,7 @@ class TrainDenoiser(TrainFlags):
         }
         return with_domain(cls, name, fields)
 
-    def fit(self, domain: Domain) -> None:
+    def fit_in(self, domain: Domain) -> None:
         """Train, or go on training."""
         flags: Any = self
         if self.encoder is not None and flags.model.encoder != domain.denoiser.encoder:
@@ -311,7 +215,7 @@ class TrainPipeline(TrainFlags):
         }
         return with_domain(cls, name, fields)
 
-    def fit(self, domain: Domain) -> None:
+    def fit_in(self, domain: Domain) -> None:
         """Train both stages, or go on training."""
         flags: Any = self
         for name in ("keypoints", "denoiser"):
@@ -331,4 +235,6 @@ class TrainPipeline(TrainFlags):
             measure=domain.measure,
         )
         if training.fit_pipeline(keypoints, denoiser, data, self.out, run=run, after=report) is not None:
+            if is_first():
+                domain.complete(self.out, flags.data)
             say(f"the pipeline is in {self.out}\n")

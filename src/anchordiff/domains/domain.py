@@ -38,11 +38,13 @@ class PlanSettings:
     """What every `generate` has beside what its domain asks for.
 
     Attributes:
+        source: where the pipeline is from.
         horizon: steps of a trajectory; none leaves it to the domain.
         num_samples: candidates.
         seed: of the noise, and of whatever the domain draws.
     """
 
+    source: str
     horizon: int | None
     num_samples: int
     seed: int
@@ -117,6 +119,10 @@ class PlanJob(ABC):
     @abstractmethod
     def pictures(self, plan: Plan) -> "Mapping[str, Figure]":
         """Pictures by the names of their files, without an ending."""
+
+    def files(self, plan: Plan, out: Path) -> list[str]:
+        """Write files of the domain's own, as films, to the folder `out`, and give their names."""
+        return []
 
     @abstractmethod
     def arrays(self, plan: Plan) -> Mapping[str, torch.Tensor]:
@@ -266,6 +272,9 @@ class Domain(ABC):
             ValueError: if the config says otherwise than the data.
         """
         return config
+
+    def complete(self, folder: Path, source: Source) -> None:  # noqa: B027 - most need nothing
+        """Put what belongs to a trained pipeline beside its stages: what makes pictures of what it generates."""
 
     def measure(
         self, batch: TrajectoryBatch, trajectory: Float[torch.Tensor, "batch horizon dim"]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 from anchordiff import nn, plugins
-from anchordiff.checks import check_rules
+from anchordiff.checks import check_choice, check_rules
 from anchordiff.configs import exact
 from anchordiff.states import StateSpace
+
+AttentionKind = Literal["full", "factorised"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,8 @@ class TransformerConfig:
         expansion: hidden channels of the feed-forward network over `width`.
         causal: tokens see only themselves and earlier ones.
         cross_attention: tokens attend to the scene, where the encoder gives keys.
+        attention: "full" among all tokens, or "factorised": among the patches of each step, then among the steps of
+            each patch. Where a step is one token they differ in nothing but that the latter has more layers.
         activation_checkpointing: recompute activations in the backward pass, for memory.
 
     Raises:
@@ -37,6 +41,7 @@ class TransformerConfig:
     expansion: int = 4
     causal: bool = False
     cross_attention: bool = True
+    attention: AttentionKind = "full"
     activation_checkpointing: bool = False
 
     def __post_init__(self) -> None:
@@ -45,6 +50,7 @@ class TransformerConfig:
             "heads": (self.heads >= 1, "be at least 1"),
             "expansion": (self.expansion >= 1, "be at least 1"),
         }
+        check_choice("attention", self.attention, get_args(AttentionKind))
         check_rules(self, rules)
         if self.width < 1 or self.width % (2 * self.heads):
             raise ValueError(

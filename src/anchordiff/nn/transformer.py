@@ -19,7 +19,13 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from anchordiff.kernels import refinement
-from anchordiff.nn.attention import CrossAttention, Rotation, SelfAttention
+from anchordiff.nn.attention import (
+    CrossAttention,
+    FactorisedAttention,
+    FactorisedRotation,
+    Rotation,
+    SelfAttention,
+)
 from anchordiff.nn.config import EncoderConfig, TransformerConfig
 from anchordiff.nn.frame import Frame
 from anchordiff.nn.scene import Look, Scene
@@ -33,7 +39,7 @@ class Prepared:
     """What all passes of a plan share.
 
     Attributes:
-        rotation: rotary embedding of the tokens' times.
+        rotation: rotary embedding of the tokens' times and places.
         states: what a state holds, and how it is taken apart into tokens.
         frame: what estimates are given in; none for the units of states.
         scene: what the tokens see.
@@ -41,7 +47,7 @@ class Prepared:
             looks at the scene, if anything does.
     """
 
-    rotation: Rotation
+    rotation: Rotation | FactorisedRotation
     states: StateSpace
     frame: Frame | None
     scene: Scene
@@ -54,13 +60,17 @@ class Prepared:
         return self.states.each_token(found)
 
 
+_Rotation = Rotation | FactorisedRotation
+
+
 class _Block(nn.Module):
     def __init__(self, config: TransformerConfig, encoder: EncoderConfig) -> None:
         super().__init__()
         width = config.width
         channels, heads = encoder.attention
         self.to_look = nn.Linear(encoder.look_size, width) if encoder.look_size else None
-        self.self_attention = SelfAttention(width, config.heads, causal=config.causal)
+        kind = FactorisedAttention if config.attention == "factorised" else SelfAttention
+        self.self_attention: nn.Module = kind(width, config.heads, causal=config.causal)
         crosses = config.cross_attention and channels > 0
         self.cross_norm = nn.LayerNorm(width) if crosses else None
         self.cross_attention = CrossAttention(width, channels, heads) if crosses else None
@@ -71,7 +81,12 @@ class _Block(nn.Module):
         )
 
     def forward(
-        self, h: Tensor, look: Tensor | None, rotation: Rotation, modulation: Tensor, scene: Scene
+        self,
+        h: Tensor,
+        look: Tensor | None,
+        rotation: Rotation | FactorisedRotation,
+        modulation: Tensor,
+        scene: Scene,
     ) -> Tensor:
         shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = modulation.unbind(dim=1)
         if self.to_look is not None:
@@ -84,13 +99,13 @@ class _Block(nn.Module):
 
     def weights(self, head: nn.Module) -> refinement.Block:
         """The block and the head that follows it for the compiled kernel; memory is shared."""
-        cross = self.cross_attention
+        cross, attention = self.cross_attention, cast(SelfAttention, self.self_attention)
         up, _, down = self.feed_forward
         norm, move = cast(nn.Sequential, head)
         return refinement.Block(
             look=_NO_LAYER if self.to_look is None else _layer(self.to_look),
-            to_qkv=_layer(self.self_attention.to_qkv),
-            to_out=_layer(self.self_attention.to_out),
+            to_qkv=_layer(attention.to_qkv),
+            to_out=_layer(attention.to_out),
             cross_norm=_NO_NORM if self.cross_norm is None else _layer(self.cross_norm),
             cross_q=_NO_LAYER if cross is None else _layer(cross.to_q),
             cross_out=_NO_LAYER if cross is None else _layer(cross.to_out),
@@ -171,8 +186,15 @@ class RefinementTransformer(nn.Module):
             states: what a state holds.
             frame: what estimates are given in; none for the units of states.
         """
+        head_dim = self.config.width // self.config.heads
+        rotation: Rotation | FactorisedRotation
+        if self.config.attention == "factorised":
+            places = states.patch_places(1, times)
+            rotation = FactorisedRotation.of(times, head_dim=head_dim, places=places)
+            return Prepared(rotation=rotation, states=states, frame=frame, scene=scene, compiled=None)
+        places = states.patch_places(times.shape[1], times)
         times = states.each_token(times[..., None])[..., 0]
-        rotation = Rotation.of(times, head_dim=self.config.width // self.config.heads)
+        rotation = Rotation.of(times, head_dim=head_dim, places=places)
         compiled = None
         blocks = [cast(_Block, block) for block in self.blocks]
         looks = blocks[0].to_look is not None

@@ -56,6 +56,7 @@ class KeypointDiffusionConfig:
             "num_keypoints": (2 <= self.num_keypoints <= self.horizon, "lie in 2 ... horizon"),
         }
         check_rules(self, rules)
+        _check_order(self.states, self.transformer)
         check_choice("schedule", self.schedule, get_args(ScheduleName))
         check_choice("prediction", self.prediction, get_args(Prediction))
         if self.prediction == "eps" and self.schedule != "linear_beta":
@@ -107,12 +108,21 @@ class InterpDenoiserConfig:
             "num_keypoints": (2 <= self.num_keypoints <= self.horizon, "lie in 2 ... horizon"),
         }
         check_rules(self, rules)
+        _check_order(self.states, self.transformer)
         check_choice("growth", self.growth, get_args(Growth))
 
     @staticmethod
     def upgrade(data: Mapping[str, Any]) -> dict[str, Any]:
         """A saved config of an earlier version, in this one's terms."""
         return _upgrade(data)
+
+
+def _check_order(states: StateSpace, transformer: TransformerConfig) -> None:
+    if transformer.causal and states.num_tokens > 1 and transformer.attention == "full":
+        raise ValueError(
+            'transformer.attention must be "factorised" for a causal network of patches, whose tokens have no order '
+            'within a step, found "full"'
+        )
 
 
 def _upgrade(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def fit_keypoints(
         TrainingError: as for `train`.
         KeyboardInterrupt: after Ctrl-C, when the run is saved.
     """
-    return _fit(
+    return fit_network(
         lambda: KeypointDiffusion(config),
         data,
         Path(out),
@@ -182,7 +182,7 @@ def fit_denoiser(
         loss = ScheduledSampling(objective, stage, bootstrap)
         settings["bootstrap"] = {"keypoints": str(keypoints), **asdict(loss.bootstrap)}
     check = partial(_check_denoiser, measure, loss.stage if isinstance(loss, ScheduledSampling) else None)
-    return _fit(
+    return fit_network(
         partial(_with_encoder, config, weights, frozen=encoder is not None),
         data,
         out,
@@ -194,16 +194,16 @@ def fit_denoiser(
     )
 
 
-def _fit(
+def fit_network(
     build: Callable[[], Model],
     data: TrainingData,
     out: Path,
-    objective: Loss[Model, TrajectoryBatch],
+    objective: Loss[Model, Any],
     options: StageRun,
     *,
-    check: Callable[[Model, TrajectoryBatch], Mapping[str, float]],
+    check: Callable[[Model, Any], Mapping[str, float]],
     settings: Mapping[str, Any],
-    trained_by: Loss[Model, TrajectoryBatch] | None = None,
+    trained_by: Loss[Model, Any] | None = None,
 ) -> StageResult:
     """Train a stage in its folder and leave the trained model there.
 
@@ -317,9 +317,9 @@ def _with_encoder(
 
 
 def _measure(
-    objective: Loss[Model, TrajectoryBatch],
-    check: Callable[[Model, TrajectoryBatch], Mapping[str, float]],
-    batch: TrajectoryBatch,
+    objective: Loss[Model, Any],
+    check: Callable[[Model, Any], Mapping[str, float]],
+    batch: Any,  # noqa: ANN401
     model: Model,
     step: int,
 ) -> Mapping[str, float]:

@@ -22,7 +22,7 @@ from anchordiff.states import StateSpace
 
 HORIZON = 9
 STATES = StateSpace(positions=2, scale=(0.5, 2.0), unit=(0.5, 2.0))
-SETTINGS = PlanSettings(horizon=None, num_samples=6, seed=3)
+SETTINGS = PlanSettings(source="pipe", horizon=None, num_samples=6, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_where_no_sample_keeps_the_limits_the_shortest_is_not_valid(pipe, tmp_pa
 
 
 def test_without_a_file_nothing_is_given(pipe):
-    job = VectorRequest().open(pipe, PlanSettings(horizon=12, num_samples=1, seed=0))
+    job = VectorRequest().open(pipe, PlanSettings(source="pipe", horizon=12, num_samples=1, seed=0))
     plan = job.plan(PlanOptions(steps=1))
     assert plan.trajectory.shape == (1, 12, 2)
     told = job.measure(plan)

@@ -12,7 +12,7 @@ import pytest
 from film_tools import COLS, ROWS, make_film, make_sound, numbers_in
 from PIL import Image
 
-from anchordiff.domains.video import film_info, read_clip
+from anchordiff.domains.video.films import film_info, read_clip
 from anchordiff.errors import CorruptFileError, MissingExtraError
 
 VARYING = np.cumsum([0.0, *([0.02, 0.3, 0.04, 0.11, 0.05, 0.5, 0.033] * 4)])[:24]  # up to 3.1 s

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anchordiff.domains.video import film_info, read_clip, write_film
+from anchordiff.domains.video.films import film_info, read_clip, write_film
 from anchordiff.errors import MissingExtraError
 
 

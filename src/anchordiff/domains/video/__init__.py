@@ -1,14 +1,16 @@
-"""Films: clips read by time, clips written, and pictures of them.
+"""Text to video: a frame is a step, its latent patches are the state, a sentence is the condition.
+
+A `VideoCodec` makes latents of pictures and pictures of latents, a `TextEncoder` features of sentences; both are
+trained elsewhere, or by `anchordiff train codec`. `ClipLayout` takes latents apart into the patches that networks see
+as tokens.
 
 Example:
-    >>> import tempfile
     >>> import numpy as np
-    >>> from anchordiff.domains.video import film_info, read_clip, write_film
-    >>> clip = np.full((16, 32, 48, 3), 128, np.uint8)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = write_film(f"{folder}/grey.mp4", clip, rate=8.0)
-    ...     film_info(path).seconds, read_clip(path, start=0.5, seconds=1.0, frames=4, size=(16, 16)).shape
-    (2.0, (4, 16, 16, 3))
+    >>> from anchordiff.domains.video import CAPTIONS, draw_clips, read_clip
+    >>> clips, said = draw_clips(0, np.arange(3))
+    >>> [read_clip(clip).agrees(caption) == dict.fromkeys(("size", "colour", "shape", "direction"), True)
+    ...  for clip, caption in zip(clips, said)]
+    [True, True, True]
 """
 
 import lazy_loader

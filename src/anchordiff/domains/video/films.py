@@ -2,6 +2,14 @@
 
 Films have from below 10 to 60 frames a second, and not always the same number: a frame is found by its time stamp,
 never by its number. Time 0 is that of the first frame.
+
+Example:
+    >>> import tempfile
+    >>> clip = np.full((16, 32, 48, 3), 128, np.uint8)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_film(f"{folder}/grey.mp4", clip, rate=8.0)
+    ...     film_info(path).seconds, read_clip(path, start=0.5, seconds=1.0, frames=4, size=(16, 16)).shape
+    (2.0, (4, 16, 16, 3))
 """
 
 import warnings

@@ -1,0 +1,188 @@
+"""Methods compared on moving shapes: what their clips show, and how near their latents are to those of drawn clips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from anchordiff.data.batch import TrajectoryBatch
+from anchordiff.domains.video.codec import VideoCodec
+from anchordiff.domains.video.condition import TextCondition
+from anchordiff.domains.video.data.batch import ClipBatch
+from anchordiff.domains.video.job import layout_of, pictures_of, text_of
+from anchordiff.domains.video.layout import ClipLayout
+from anchordiff.domains.video.shape_judge import read_clip
+from anchordiff.domains.video.shape_sets import SEEN, UNSEEN
+from anchordiff.domains.video.shapes import ShapeCaption, draw_clips
+from anchordiff.evaluation import Attempt, Column, Evaluation, Method, MethodResult, run_methods
+from anchordiff.evaluation.methods import Coarse, FullSequence, TrueKeypoints
+from anchordiff.pipeline import TwoStagePipeline
+from anchordiff.pipeline.config import make_sampler
+from anchordiff.stages.guidance import ClassifierFreeGuidance
+from anchordiff.stages.keypoints import KeypointDiffusion
+
+SUITES: Final[Mapping[str, tuple[ShapeCaption, ...]]] = MappingProxyType(
+    {"shapes-seen": SEEN, "shapes-unseen": UNSEEN}
+)
+"""Captions by the name of a suite."""
+
+ATTRIBUTES: Final = ("size", "colour", "shape", "direction")
+COLUMNS: Final = (
+    Column(measure="all", statistic="share", key="all_four", heading="all four", form="{:.1f} %", factor=100.0),
+    *(
+        Column(measure=name, statistic="mean", key=name, heading=name, form="{:.2f}")
+        for name in ATTRIBUTES
+    ),
+    Column(measure="frechet", statistic="mean", key="frechet_distance", heading="Frechet", form="{:.2f}"),
+)  # fmt: skip
+"""Figures of each method."""
+
+CODEC_ALONE: Final = "the codec's own clips"
+_HELD_OUT_SEED: Final = 2**62 + 1
+_STEPS: Final = (1, 2, 4, 20)  # of full-sequence diffusion
+_SHOWN: Final = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guided:
+    """The pipeline's first clip, with classifier-free guidance.
+
+    Attributes:
+        pipeline: makes it.
+        weight: of guidance; 1 for none.
+    """
+
+    pipeline: TwoStagePipeline
+    weight: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """With the weight."""
+        return f"pipeline, guidance {self.weight:g}"
+
+    def __call__(self, batch: TrajectoryBatch, generator: torch.Generator) -> Attempt:
+        """Generate."""
+        guidance = [] if self.weight == 1.0 else [ClassifierFreeGuidance(self.weight)]
+        out = self.pipeline.generate(batch.condition, generator=generator, guidance=guidance)
+        return Attempt(trajectory=out.trajectory, keypoints=out.keypoints, coarse=out.coarse)
+
+
+def evaluate(
+    pipeline: TwoStagePipeline,
+    captions: Sequence[ShapeCaption],
+    *,
+    codec: VideoCodec,
+    size: int,
+    guidance: float = 2.5,
+    full_sequence: KeypointDiffusion | None = None,
+    seed: int = 0,
+    batch_size: int = 40,
+    timed: int = 10,
+    progress: bool = False,
+) -> tuple[Evaluation, list[tuple[str, UInt8[np.ndarray, "frames rows cols 3"]]]]:
+    """Compare a pipeline with its parts and baselines; see `anchordiff.domains.video.benchmark`.
+
+    Args:
+        pipeline: what is evaluated.
+        captions: that clips are made of, in turn.
+        codec: makes pictures of latents.
+        size: clips of each method.
+        guidance: weight of classifier-free guidance.
+        full_sequence: a `KeypointDiffusion` over all frames, on the pipeline's device.
+        seed: of the noise, the same for every method.
+        batch_size: captions at a time.
+        timed: clips made alone for the time of one.
+        progress: show a bar.
+
+    Returns:
+        The evaluation, and some clips of the guided pipeline with what they were to show.
+    """
+    layout, encoder = layout_of(pipeline, codec), text_of(pipeline)
+    config = pipeline.config
+    guided = Guided(pipeline=pipeline, weight=guidance)
+    methods: list[Method] = [
+        Coarse(pipeline=pipeline),
+        Guided(pipeline=pipeline),
+        guided,
+        TrueKeypoints(pipeline=pipeline),
+    ]
+    if full_sequence is not None:
+        methods += [
+            FullSequence(model=full_sequence, sampler=make_sampler(config.sampler, steps, config.spacing))
+            for steps in _STEPS
+        ]
+
+    def load(indices: range) -> ClipBatch:
+        clips, said = zip(*(_draw(captions, number) for number in indices), strict=True)
+        pictures = np.stack(clips)
+        latents = codec.encode(pictures.reshape(-1, *pictures.shape[2:]))
+        states = layout.to_states(latents.view(*pictures.shape[:2], *latents.shape[1:]))
+        return ClipBatch(condition=TextCondition.from_text(list(map(str, said)), encoder), trajectory=states)
+
+    def measure(attempt: Attempt, batch: ClipBatch) -> Mapping[str, Tensor]:
+        return {"made": attempt.trajectory}
+
+    evaluation = run_methods(
+        methods, load, suite="moving shapes", size=size, measure=measure, columns=COLUMNS, device=pipeline.device,
+        seed=seed, batch_size=batch_size, timed=min(timed, size), progress=progress,
+    )  # fmt: skip
+    truth = torch.cat(
+        [load(range(i, min(i + batch_size, size))).trajectory for i in range(0, size, batch_size)]
+    )
+    said = [captions[number % len(captions)] for number in range(size)]
+    alone = MethodResult(name=CODEC_ALONE, attempt=Attempt(trajectory=truth), values={})
+    results = [
+        replace(result, values=_judged(result.attempt.trajectory, truth, said, codec, layout))
+        for result in (alone, *evaluation.results)
+    ]
+    shown = pictures_of(evaluation[guided.name].attempt.trajectory[:_SHOWN], codec, layout)
+    clips = [(str(caption), clip) for caption, clip in zip(said, shown, strict=False)]
+    return replace(evaluation, results=tuple(results)), clips
+
+
+def _draw(captions: Sequence[ShapeCaption], number: int) -> tuple[np.ndarray, ShapeCaption]:
+    caption = captions[number % len(captions)]
+    clips, _ = draw_clips(_HELD_OUT_SEED, np.array([number]), (caption,))
+    return clips[0], caption
+
+
+def _judged(
+    made: Float[Tensor, "clips frames dim"],
+    truth: Float[Tensor, "clips frames dim"],
+    said: Sequence[ShapeCaption],
+    codec: VideoCodec,
+    layout: ClipLayout,
+) -> dict[str, Tensor]:
+    readings = [read_clip(clip) for clip in pictures_of(made, codec, layout)]
+    agreed = [reading.agrees(caption) for reading, caption in zip(readings, said, strict=True)]
+    values = {name: torch.tensor([found[name] for found in agreed]) for name in ATTRIBUTES}
+    values["all"] = torch.stack(list(values.values())).all(dim=0)
+    values["frechet"] = torch.full((len(made),), frechet_distance(made, truth), dtype=torch.float64)
+    return values
+
+
+def frechet_distance(
+    made: Float[Tensor, "clips frames dim"], truth: Float[Tensor, "clips frames dim"]
+) -> float:
+    r"""The Frechet distance between the frames' latents, as Gaussians (Dowson and Landau 1982, Heusel et al. 2017).
+
+    .. math:: |\mu - \mu'|^2 + \mathrm{tr}(C + C' - 2 (C C')^{1/2})
+
+    Raises:
+        ValueError: if there are fewer than two frames.
+    """
+    first, second = (clips.flatten(0, 1).double().cpu() for clips in (made, truth))
+    if min(len(first), len(second)) < 2:
+        raise ValueError(f"made and truth must hold at least 2 frames, found {len(first)} and {len(second)}")
+    one, other = torch.cov(first.T), torch.cov(second.T)
+    # The roots of the eigenvalues of C C' are those of its root, whose trace is wanted.
+    roots = torch.linalg.eigvals(one @ other).real.clamp(min=0).sqrt().sum()
+    away = (first.mean(dim=0) - second.mean(dim=0)).square().sum()
+    return float(away + one.trace() + other.trace() - 2 * roots)
