@@ -11,7 +11,7 @@ import anchordiff
 
 ROOT = Path(anchordiff.__file__).parent
 
-HEAVY = {"matplotlib", "gymnasium", "minari", "huggingface_hub", "diffusers", "transformers", "tyro"}
+HEAVY = {"av", "matplotlib", "gymnasium", "minari", "huggingface_hub", "diffusers", "transformers", "tyro"}
 
 SCRIPT = """
 import json, sys

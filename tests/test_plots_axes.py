@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from anchordiff.domains.maze.plots import Case, draw_cases, draw_denoising, draw_plan, draw_samples
 from anchordiff.domains.pointmaze.plots import draw_rollouts
 from anchordiff.domains.vector.plots import draw_beside, draw_dimensions
+from anchordiff.domains.video.plots import draw_strip
 from anchordiff.plots import draw_curves
 from test_plots import FREE, LOG, THROUGH, WORLD, condition, labels
 
@@ -36,6 +37,7 @@ AGENTS = [(name, WAYS, np.array([True, False])) for name in ("one", "two")]
         (lambda ax: draw_rollouts(BOXES, AGENTS, title="t", ax=ax), 2),
         (lambda ax: draw_dimensions(np.zeros((2, 8, 3)), title="t", ax=ax), 3),
         (lambda ax: draw_beside({"a": np.zeros((2, 8, 2)), "b": np.ones((2, 8, 2))}, title="t", ax=ax), 4),
+        (lambda ax: draw_strip(np.zeros((2, 3, 8, 8, 3), np.uint8), title="t", ax=ax), 2),
     ],
 )
 def test_all_draw_on_axes_of_the_callers(draw, count):
@@ -48,7 +50,7 @@ def test_all_draw_on_axes_of_the_callers(draw, count):
     assert not figure.legends
     assert not other.lines
     assert line.get_xydata().tolist() == [[1.0, 3.0], [2.0, 4.0]]
-    assert all(axis.lines or axis.collections for axis in axes)
+    assert all(axis.lines or axis.collections or axis.images for axis in axes)
     FigureCanvasAgg(figure).draw()
     for wrong in ([*axes, other], axes[1:]):
         with pytest.raises(

@@ -11,6 +11,9 @@ from .condition import TextCondition as TextCondition
 from .config import VideoEncoderConfig as VideoEncoderConfig
 from .encoder import VideoEncoder as VideoEncoder
 from .encoder import VideoScene as VideoScene
+from .films import FilmInfo as FilmInfo
+from .films import film_info as film_info
+from .films import write_film as write_film
 from .layout import ClipLayout as ClipLayout
 from .shape_judge import ShapeReading as ShapeReading
 from .shape_judge import read_clip as read_clip

@@ -62,7 +62,7 @@ class ShapesBenchmark(Benchmark):
         from anchordiff.domains.full_sequence import load_full_sequence
         from anchordiff.domains.video.evaluation import SUITES, evaluate
         from anchordiff.domains.video.job import codec_of
-        from anchordiff.domains.video.plots import draw_strips
+        from anchordiff.domains.video.plots import draw_strip
 
         codec = codec_of(pipeline, settings.source, named=self.codec)
         settings.out.mkdir(parents=True, exist_ok=True)
@@ -84,6 +84,6 @@ class ShapesBenchmark(Benchmark):
         write_whole(out / "table.md", f"{heading}\n\n{table}\n".encode())
         titles, clips = [title for title, _ in shown], np.stack([clip for _, clip in shown])
         ad.plots.save_figure(
-            draw_strips(clips, titles=titles, title=heading, every=3), out / "samples.png", dpi=110
+            draw_strip(clips, titles=titles, title=heading, every=3), out / "samples.png", dpi=110
         )
         return f"{heading}\n\n{table}\n\nwritten to {out}: evaluation.json, table.md, samples.png\n"

@@ -158,16 +158,16 @@ class ClipJob(PlanJob):
 
     def pictures(self, plan: Plan) -> "Mapping[str, Figure]":
         """The first clip with its key frames, and the first frames of all clips."""
-        from anchordiff.domains.video.plots import draw_strips
+        from anchordiff.domains.video.plots import draw_strip
 
         clips = self.clips(plan)
         key = plan.chosen.anchors.index[0]
         keyframes = pictures_of(plan.chosen.keypoints, self.codec, self._layout)
         shown = clips[: min(len(clips), 8)]
         return {
-            "plan": draw_strips(clips[int(plan.index[0])][None], title=self.text),
-            "keyframes": draw_strips(keyframes, title=f"{self.text}: key frames", numbers=key.tolist()),
-            "samples": draw_strips(shown, title=f"{self.text}: {len(shown)} clips", every=3),
+            "plan": draw_strip(clips[int(plan.index[0])][None], title=self.text),
+            "keyframes": draw_strip(keyframes, title=f"{self.text}: key frames", numbers=key.tolist()),
+            "samples": draw_strip(shown, title=f"{self.text}: {len(shown)} clips", every=3),
         }
 
     def arrays(self, plan: Plan) -> Mapping[str, torch.Tensor]:
