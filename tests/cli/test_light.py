@@ -22,6 +22,7 @@ OF_DOMAINS = ("generate", "evaluate", "train keypoints", "train denoiser", "trai
 COMMANDS = (
     *(f"{name} --domain {domain}" for name in OF_DOMAINS for domain in DOMAINS),
     *("sample keypoints", "bundle", "train codec", "data particle", "data pointmaze", "data shapes"),
+    *(f"data didemo {name}" for name in ("fetch", "download", "precompute")),
 )
 
 

@@ -1,4 +1,5 @@
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -54,6 +55,14 @@ def test_both_processes_end_with_the_same_bits(folder: Path):
         assert torch.equal(value, second["model"][name])
         assert torch.equal(value, written[name])
     assert first["losses"] == second["losses"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are listed there")
+def test_no_thread_of_the_group_outlives_it(folder: Path):
+    for rank in range(2):
+        threads = json.loads((folder / f"threads{rank}.json").read_text("utf-8"))
+        assert threads
+        assert not [name for name in threads if "gloo" in name]
 
 
 def test_two_processes_with_half_the_batch_equal_one_with_all_of_it(worker, folder: Path, tmp_path: Path):

@@ -1,5 +1,6 @@
 """Run under torchrun: `torchrun_worker.py FOLDER`. Two processes train as one, stop and go on."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -59,6 +60,8 @@ def main() -> None:
         assert all(torch.equal(a, b) for a, b in zip(model.parameters(), parts.parameters(), strict=True))
         steps = [step.loss for step in train(Branches(seed=rank), batches, loss, CONFIG)]
         torch.save({"model": model.state_dict(), "losses": steps}, folder / f"rank{rank}.pt")
+    threads = [path.read_text("utf-8").strip() for path in Path("/proc/self/task").glob("*/comm")]
+    (folder / f"threads{rank}.json").write_text(json.dumps(threads), "utf-8")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ _COMMANDS: Final = (
     ("data shapes", "data", "DataShapes", "Draw captioned clips of moving shapes, and encode them."),
     ("data didemo fetch", "didemo", "DidemoFetch", "Download DiDeMo's metadata."),
     ("data didemo download", "didemo", "DidemoDownload", "Download DiDeMo's videos."),
+    ("data didemo precompute", "didemo", "DidemoPrecompute", "Encode DiDeMo's sentences and their clips."),
     ("data pointmaze", "data", "DataPointmaze", "Make a PointMaze data set of Minari's with MuJoCo."),
 )
 _LEAST_COLUMNS: Final = 40

@@ -4,6 +4,7 @@ Gradients are summed by hand in one collective a step, not by `DistributedDataPa
 `forward` alone, while a loss here may call any method of the model, several times or on some paths only.
 """
 
+import importlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -84,6 +85,9 @@ def joined(device: torch.device) -> Iterator[Ranks]:
     elif int(os.environ.get("WORLD_SIZE", "1")) > 1:
         if device.type == "cuda":
             torch.cuda.set_device(device)
+        # Its functions hold the group there is at import as a default, and would keep it alive beyond its end: threads
+        # of Gloo would then run into the interpreter's shutdown, which aborts now and then.
+        importlib.import_module("torch.distributed.nn.functional")
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         try:
             yield Ranks(rank=dist.get_rank(), world=dist.get_world_size())

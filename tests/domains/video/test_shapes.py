@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from anchordiff.domains.video import CAPTIONS, ShapeCaption, draw_clips, read_clip
+from anchordiff.domains.video import CAPTIONS, ShapeCaption, draw_clips, read_shape
 from anchordiff.domains.video.shape_sets import SEEN, UNSEEN, WORDS
 from anchordiff.domains.video.shapes import COLOURS, FRAMES, SIDE
 
@@ -18,7 +18,7 @@ def test_every_caption_is_seen_as_it_is_drawn():
         clips, said = draw_clips(number, np.arange(2), (caption,))
         assert said == [caption] * 2
         for clip in clips:
-            assert all(read_clip(clip).agrees(caption).values()), caption
+            assert all(read_shape(clip).agrees(caption).values()), caption
 
 
 def test_clips_depend_on_the_seed_and_the_index_alone():
@@ -46,10 +46,10 @@ def test_a_clip_that_is_disturbed_is_still_seen_and_one_of_nothing_is_not():
     noise = np.random.default_rng(0).normal(0, 6, clips.shape)
     noisy = np.clip(clips + noise, 0, 255).astype(np.uint8)
     agreed = [
-        all(read_clip(clip).agrees(caption).values()) for clip, caption in zip(noisy, said, strict=True)
+        all(read_shape(clip).agrees(caption).values()) for clip, caption in zip(noisy, said, strict=True)
     ]
     assert np.mean(agreed) > 0.9
-    nothing = read_clip(np.full((FRAMES, SIDE, SIDE, 3), 90, np.uint8))
+    nothing = read_shape(np.full((FRAMES, SIDE, SIDE, 3), 90, np.uint8))
     assert nothing == replace(nothing, size=None, colour=None, shape=None, direction=None)
     assert not any(nothing.agrees(said[0]).values())
 
@@ -58,7 +58,7 @@ def test_the_other_way_round_is_the_other_direction():
     clips, said = draw_clips(7, np.arange(10))
     opposite = {"left": "right", "right": "left", "up": "down", "down": "up"}
     for clip, caption in zip(clips, said, strict=True):
-        assert read_clip(clip[::-1]).direction == opposite[caption.direction]
+        assert read_shape(clip[::-1]).direction == opposite[caption.direction]
 
 
 def test_captions_are_read_as_they_are_written():
@@ -85,4 +85,4 @@ def test_what_is_kept_back_is_made_of_pairs_that_are_learnt():
 def test_what_is_no_clip_is_refused():
     for clip in (np.zeros((4, 8, 8, 3)), np.zeros((8, 8, 3), np.uint8), [[0]]):
         with pytest.raises(ValueError, match=r"clip must be a uint8 array \(frames, rows, cols, 3\)"):
-            read_clip(clip)
+            read_shape(clip)

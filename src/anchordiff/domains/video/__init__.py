@@ -6,9 +6,9 @@ as tokens.
 
 Example:
     >>> import numpy as np
-    >>> from anchordiff.domains.video import CAPTIONS, draw_clips, read_clip
+    >>> from anchordiff.domains.video import CAPTIONS, draw_clips, read_shape
     >>> clips, said = draw_clips(0, np.arange(3))
-    >>> [read_clip(clip).agrees(caption) == dict.fromkeys(("size", "colour", "shape", "direction"), True)
+    >>> [read_shape(clip).agrees(caption) == dict.fromkeys(("size", "colour", "shape", "direction"), True)
     ...  for clip, caption in zip(clips, said)]
     [True, True, True]
 """

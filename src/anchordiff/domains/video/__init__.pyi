@@ -13,10 +13,11 @@ from .encoder import VideoEncoder as VideoEncoder
 from .encoder import VideoScene as VideoScene
 from .films import FilmInfo as FilmInfo
 from .films import film_info as film_info
+from .films import read_clip as read_clip
 from .films import write_film as write_film
 from .layout import ClipLayout as ClipLayout
 from .shape_judge import ShapeReading as ShapeReading
-from .shape_judge import read_clip as read_clip
+from .shape_judge import read_shape as read_shape
 from .shapes import CAPTIONS as CAPTIONS
 from .shapes import ShapeCaption as ShapeCaption
 from .shapes import draw_clips as draw_clips

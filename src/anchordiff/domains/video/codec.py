@@ -16,12 +16,10 @@ from jaxtyping import Float, UInt8
 
 from anchordiff.checks import check_array, check_integer
 from anchordiff.domains.video.autoencoder import FrameAutoencoder
+from anchordiff.domains.video.config import DEFAULT_CODEC
 from anchordiff.errors import MissingExtraError
 from anchordiff.hub import from_pretrained
 from anchordiff.tensors import check_tensor
-
-DEFAULT_CODEC: Final = "stabilityai/sd-vae-ft-mse"
-"""The autoencoder of DiDeMo's frames unless another is named."""
 
 _UINT8: Final = (np.dtype(np.uint8),)
 

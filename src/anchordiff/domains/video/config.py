@@ -1,15 +1,21 @@
-"""What a `VideoEncoder` is made of."""
+"""What a `VideoEncoder` is made of, and the models that texts and frames are told by."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import Final, Literal, final
 
 from anchordiff.checks import check_rules
 from anchordiff.configs import exact
 from anchordiff.domains import video
 from anchordiff.nn.config import EncoderConfig
 from anchordiff.states import StateSpace
+
+DEFAULT_CODEC: Final = "stabilityai/sd-vae-ft-mse"
+"""The autoencoder of DiDeMo's frames unless another is named."""
+
+DEFAULT_TEXT: Final = "openai/clip-vit-base-patch32"
+"""The text model of DiDeMo's sentences unless another is named."""
 
 
 @final

@@ -18,7 +18,7 @@ from anchordiff.domains.video.condition import TextCondition
 from anchordiff.domains.video.data.batch import ClipBatch
 from anchordiff.domains.video.job import layout_of, pictures_of, text_of
 from anchordiff.domains.video.layout import ClipLayout
-from anchordiff.domains.video.shape_judge import read_clip
+from anchordiff.domains.video.shape_judge import read_shape
 from anchordiff.domains.video.shape_sets import SEEN, UNSEEN
 from anchordiff.domains.video.shapes import ShapeCaption, draw_clips
 from anchordiff.evaluation import Attempt, Column, Evaluation, Method, MethodResult, run_methods
@@ -160,7 +160,7 @@ def _judged(
     codec: VideoCodec,
     layout: ClipLayout,
 ) -> dict[str, Tensor]:
-    readings = [read_clip(clip) for clip in pictures_of(made, codec, layout)]
+    readings = [read_shape(clip) for clip in pictures_of(made, codec, layout)]
     agreed = [reading.agrees(caption) for reading, caption in zip(readings, said, strict=True)]
     values = {name: torch.tensor([found[name] for found in agreed]) for name in ATTRIBUTES}
     values["all"] = torch.stack(list(values.values())).all(dim=0)

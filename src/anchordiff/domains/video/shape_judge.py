@@ -42,7 +42,7 @@ class ShapeReading:
         }
 
 
-def read_clip(clip: UInt8[np.ndarray, "frames rows cols 3"]) -> ShapeReading:
+def read_shape(clip: UInt8[np.ndarray, "frames rows cols 3"]) -> ShapeReading:
     """See what a clip shows.
 
     In each frame, how much of a pixel the shape covers is how far it is from the grey ground towards the frame's most

@@ -10,10 +10,8 @@ from typing import Any, Final, Protocol, final, runtime_checkable
 import torch
 from jaxtyping import Bool, Float
 
+from anchordiff.domains.video.config import DEFAULT_TEXT
 from anchordiff.errors import MissingExtraError
-
-DEFAULT_TEXT: Final = "openai/clip-vit-base-patch32"
-"""The text model that DiDeMo's captions are told by unless another is named."""
 
 _WORDS: Final = "words:"
 
