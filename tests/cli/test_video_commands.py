@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.image import imsave
 
 from anchordiff.cli import main
-from anchordiff.domains.video import AutoencoderCodec, ShapeFrames
+from anchordiff.domains.video import AutoencoderCodec, ShapeFrames, draw_clips
 from anchordiff.domains.video.data import read_cache
 from anchordiff.domains.video.shape_sets import SEEN
 
@@ -100,14 +101,32 @@ def test_a_sentence_becomes_films(runs, tmp_path, capsys):
     assert (tmp_path / "gif" / "clip-01.gif").exists()
 
 
+def test_a_storyboard_is_kept(runs, tmp_path):
+    clips, _ = draw_clips(0, np.arange(1))
+    frames = {0: clips[0, 0], 7: clips[0, 7], 15: clips[0, 15]}
+    words = []
+    for number, picture in frames.items():
+        imsave(tmp_path / f"{number}.png", picture)
+        words += [str(number), tmp_path / f"{number}.png"]
+    # A pipeline on this machine tells its domain.
+    words = ["generate", "--pipeline", runs / "pipe", "--text", "a circle", "--known-frames", *words]
+    succeed(*words, "--num-samples", "2", "--device", "cpu", "--out", tmp_path / "clip")
+    made = np.load(tmp_path / "clip" / "samples.npz")
+    latents = AutoencoderCodec.from_pretrained(runs / "codec").encode(np.stack(list(frames.values())))
+    for clip in made["latents"]:
+        assert np.array_equal(clip[list(frames)], latents.numpy())
+    assert set(frames) <= set(made["anchors"][0].tolist())
+    assert not np.array_equal(made["latents"][0, 3], made["latents"][1, 3])
+
+
 def test_methods_are_compared_on_captions(runs, tmp_path, capsys):
     words = ["evaluate", "--domain", "video", "--pipeline", runs / "pipe", "--size", "4", "--timed", "1"]
     succeed(*words, "--suite", "shapes-unseen", "--out", tmp_path)
     said = capsys.readouterr().out
     told = json.loads((tmp_path / "evaluation.json").read_text())
     assert list(told["methods"]) == [
-        "the codec's own clips", "coarse (stage 1 + interpolation)", "pipeline, guidance 1", "pipeline, guidance 2.5",
-        "true keypoints + stage 2",
+        "the codec's own clips", "stage 1 + interpolation, guided", "pipeline, guidance 1", "pipeline, guidance 2.5",
+        "key frames given + stage 2",
     ]  # fmt: skip
     assert told["methods"]["the codec's own clips"]["frechet_distance"] == pytest.approx(0, abs=1e-2)
     assert all(0 <= method["all_four"] <= 1 for method in told["methods"].values())
@@ -145,6 +164,18 @@ SAY = ["generate", "--out", "x", "--text"]
         ([*SAY, "a circle"], 2, "--pipeline must be given"),
         ([*SAY, " "], 2, "text must be a sentence"),
         ([*SAY, "a huge circle", "--pipeline", "PIPE"], 2, "found 'huge'"),
+        ([*SAY, "a circle", "--pipeline", "PIPE", "--known-frames", "3", "nowhere.png"], 1, "nowhere.png"),
+        (
+            [*SAY, "a circle", "--pipeline", "PIPE", "--known-frames", "16", "PICTURE"],
+            2,
+            "the clip's last frame",
+        ),
+        (
+            [*SAY, "a circle", "--known-frames", "1", "a", "1", "b"],
+            2,
+            "--known-frames must name each frame once",
+        ),
+        ([*SAY, "a circle", "--known-frames", "-1", "a"], 2, "--known-frames must"),
         (
             [*SAY, "a circle", "--pipeline", "particle-maze"],
             2,
@@ -171,7 +202,12 @@ SAY = ["generate", "--out", "x", "--text"]
 )
 def test_flags_that_do_not_fit_are_refused(words, code, told, runs, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    places = {"PIPE": str(runs / "pipe"), "CACHE": str(runs / "cache")}
+    places = {
+        "PIPE": str(runs / "pipe"),
+        "CACHE": str(runs / "cache"),
+        "PICTURE": str(tmp_path / "picture.png"),
+    }
+    imsave(tmp_path / "picture.png", np.zeros((8, 8, 3), np.uint8))
     assert main([*(places.get(word, word) for word in words), "--domain", "video"]) == code
     assert told in capsys.readouterr().err
 

@@ -11,12 +11,15 @@ from itertools import pairwise
 from typing import Any, Final, TypeVar
 
 from anchordiff.domains.domain import Domain, domain_names, find_domain
+from anchordiff.errors import AnchorDiffError
+from anchordiff.hub.sources import domain_of
 
 Command = TypeVar("Command")
 
 DEFAULT: Final = "maze"
 
 _FLAG: Final = "--domain"
+_PIPELINE: Final = "--pipeline"
 # What version 0.1 called things that are a domain's now.
 _POINT_MAZE: Final = (("--maze", ("umaze", "medium", "large")), ("--suite", ("maze2d",)))
 
@@ -24,7 +27,7 @@ _POINT_MAZE: Final = (("--maze", ("umaze", "medium", "large")), ("--suite", ("ma
 def take_domain(words: Sequence[str]) -> tuple[str | None, list[str]]:
     """The domain that the words name, and the words without it.
 
-    D4RL's mazes and its suite name their domain themselves.
+    D4RL's mazes and its suite name their domain themselves, and so does a pipeline that is on this machine.
 
     Raises:
         ValueError: if `--domain` comes without a name, or twice.
@@ -34,6 +37,8 @@ def take_domain(words: Sequence[str]) -> tuple[str | None, list[str]]:
         ('vector', ['--out', 'x'])
         >>> take_domain(["--suite", "maze2d", "--maze", "medium"])
         ('pointmaze', ['--maze', 'medium'])
+        >>> take_domain(["--pipeline", "moving-shapes"])
+        ('video', ['--pipeline', 'moving-shapes'])
     """
     rest: list[str] = []
     found: list[str] = []
@@ -58,9 +63,25 @@ def take_domain(words: Sequence[str]) -> tuple[str | None, list[str]]:
     )
     if implied and not found:
         found = ["pointmaze"]
+    if not found:
+        found = _of_pipeline(rest)
     if found == ["pointmaze"]:
         rest = _without_suite(rest)
     return (found[0] if found else None), rest
+
+
+def _of_pipeline(words: Sequence[str]) -> list[str]:
+    """The domain of the pipeline that the words name, where it tells one that is installed.
+
+    What cannot be read is left for the command, which says what is wrong with it.
+    """
+    named = [word.split("=", 1)[1] for word in words if word.startswith(f"{_PIPELINE}=")]
+    named += [following for word, following in pairwise(words) if word == _PIPELINE]
+    try:
+        domains = {domain_of(source) for source in named}
+    except (AnchorDiffError, OSError, ValueError):
+        return []
+    return [domain for domain in domains if domain in domain_names()][:1]
 
 
 def hint(text: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from itertools import pairwise
-from typing import Final, Protocol
+from typing import Final, Protocol, get_args
 
 import tyro
 
@@ -144,9 +144,20 @@ def in_flags(text: str, command_class: type[Command] | None) -> str:
     flags: Mapping[str, str] = getattr(command_class, "FLAGS", {})
     head, dot, tail = word.partition(".")
     path = flags.get(word, flags.get(head, head) + dot + tail)
-    if path.split(".")[0] not in {f.name for f in fields(command_class)}:
+    if path.split(".")[0] not in _flag_names(command_class):
         return text
     return f"--{path.replace('_', '-')} {rest}"
+
+
+def _flag_names(command_class: type) -> set[str]:
+    """The fields of a command, with those of its parts whose flags have no prefix."""
+    names = set()
+    for field in fields(command_class):
+        names.add(field.name)
+        marks = getattr(field.type, "__metadata__", ())
+        if any(getattr(mark, "name", None) == "" for mark in marks):
+            names |= {part.name for part in fields(get_args(field.type)[0])}
+    return names
 
 
 def _complain(name: str, error: Exception | str, command_class: type[Command] | None, *, code: int) -> int:

@@ -1,5 +1,6 @@
 """The methods that an evaluation compares: each makes one trajectory a condition."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -15,6 +16,7 @@ from anchordiff.judge import Judge
 from anchordiff.masks import Even
 from anchordiff.pipeline import TwoStagePipeline
 from anchordiff.samplers import Sampler
+from anchordiff.stages.guidance import Guidance
 from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.stages.restoration import restore
 
@@ -85,17 +87,20 @@ class Coarse:
 
     pipeline: TwoStagePipeline
     name: str = "coarse (stage 1 + interpolation)"
+    guidance: Sequence[Guidance] = ()
 
     def __call__(self, batch: TrajectoryBatch, generator: torch.Generator) -> Attempt:
         """Generate, and take what stage 2 started from."""
-        out = self.pipeline.generate(batch.condition, generator=generator)
+        out = self.pipeline.generate(batch.condition, generator=generator, guidance=self.guidance)
         return Attempt(trajectory=out.coarse, keypoints=out.keypoints, coarse=out.coarse)
 
     def samples(
         self, batch: TrajectoryBatch, count: int, generator: torch.Generator
     ) -> Float[Tensor, "batch candidates horizon dim"]:
         """Generate several; see `Generative`."""
-        out = self.pipeline.generate(batch.condition, num_samples=count, generator=generator)
+        out = self.pipeline.generate(
+            batch.condition, num_samples=count, generator=generator, guidance=self.guidance
+        )
         return rearrange(out.coarse, "(b n) h d -> b n h d", n=count)
 
 
@@ -105,17 +110,20 @@ class OneSample:
 
     pipeline: TwoStagePipeline
     name: str = "pipeline, one sample"
+    guidance: Sequence[Guidance] = ()
 
     def __call__(self, batch: TrajectoryBatch, generator: torch.Generator) -> Attempt:
         """Generate."""
-        out = self.pipeline.generate(batch.condition, generator=generator)
+        out = self.pipeline.generate(batch.condition, generator=generator, guidance=self.guidance)
         return Attempt(trajectory=out.trajectory, keypoints=out.keypoints, coarse=out.coarse)
 
     def samples(
         self, batch: TrajectoryBatch, count: int, generator: torch.Generator
     ) -> Float[Tensor, "batch candidates horizon dim"]:
         """Generate several; see `Generative`."""
-        out = self.pipeline.generate(batch.condition, num_samples=count, generator=generator)
+        out = self.pipeline.generate(
+            batch.condition, num_samples=count, generator=generator, guidance=self.guidance
+        )
         return rearrange(out.trajectory, "(b n) h d -> b n h d", n=count)
 
 
@@ -189,18 +197,21 @@ class FullSequence:
         sampler: what draws from it.
         candidates: samples a condition; with several a judge chooses, or the first is taken.
         judge: what chooses.
+        guidance: what steers the samples.
     """
 
     model: KeypointDiffusion
     sampler: Sampler
     candidates: int = 1
     judge: Judge | None = None
+    guidance: Sequence[Guidance] = ()
 
     @property
     def name(self) -> str:
         """What tables call it."""
         several = f", {self.candidates} samples" if self.candidates > 1 else ""
-        return f"full-sequence diffusion, {self.sampler.steps} steps{several}"
+        guided = ", guided" if self.guidance else ""
+        return f"full-sequence diffusion, {self.sampler.steps} steps{guided}{several}"
 
     def __post_init__(self) -> None:
         config = self.model.config
@@ -230,5 +241,7 @@ class FullSequence:
         """Draw several; see `Generative`."""
         rows, horizon = len(batch) * count, self.model.config.horizon
         every = AnchorSet.from_mask(torch.ones(rows, horizon, dtype=torch.bool, device=batch.device))
-        drawn = self.model.sample(batch.condition, every, sampler=self.sampler, generator=generator)
+        drawn = self.model.sample(
+            batch.condition, every, sampler=self.sampler, guidance=self.guidance, generator=generator
+        )
         return rearrange(drawn, "(b n) h d -> b n h d", n=count)

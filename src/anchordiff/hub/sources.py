@@ -7,7 +7,7 @@ from typing import Final
 
 from anchordiff.checks import check_type
 from anchordiff.errors import DownloadError
-from anchordiff.hub.layout import CONFIG, INDEX, WEIGHTS
+from anchordiff.hub.layout import CONFIG, INDEX, WEIGHTS, read_json
 
 _REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
@@ -57,6 +57,29 @@ def locate(
             f"revision must be left out where source is not on the Hub, found {revision!r} for {folder}"
         )
     return folder if subfolder is None else folder / subfolder
+
+
+def domain_of(source: str | Path) -> str | None:
+    """The domain that a pipeline on this machine says it is of, by the config of its stage 1.
+
+    Returns:
+        None where it says none, as weights of 0.1.0 do, or is not on this machine.
+
+    Raises:
+        ValueError: if `source` is nothing that `locate` takes.
+        FileNotFoundError: if it is a path and there is no such folder, or no stage 1 in it.
+        CorruptFileError: if the config cannot be read.
+
+    Example:
+        >>> domain_of("moving-shapes")
+        'video'
+    """
+    folder = _locate_here(source)
+    if folder is None:
+        return None
+    encoder = read_json(folder / "keypoints" / CONFIG).get("encoder")
+    domain = encoder.get("domain") if isinstance(encoder, dict) else None
+    return domain if isinstance(domain, str) else None
 
 
 def _locate_here(source: str | Path) -> Path | None:

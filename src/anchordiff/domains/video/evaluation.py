@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -12,20 +12,18 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.domains.video.codec import VideoCodec
 from anchordiff.domains.video.condition import TextCondition
 from anchordiff.domains.video.data.batch import ClipBatch
-from anchordiff.domains.video.job import layout_of, pictures_of, text_of
+from anchordiff.domains.video.job import free_guidance, layout_of, pictures_of, text_of
 from anchordiff.domains.video.layout import ClipLayout
 from anchordiff.domains.video.shape_judge import read_shape
 from anchordiff.domains.video.shape_sets import SEEN, UNSEEN
 from anchordiff.domains.video.shapes import ShapeCaption, draw_clips
 from anchordiff.evaluation import Attempt, Column, Evaluation, Method, MethodResult, run_methods
-from anchordiff.evaluation.methods import Coarse, FullSequence, TrueKeypoints
+from anchordiff.evaluation.methods import Coarse, FullSequence, OneSample, TrueKeypoints
 from anchordiff.pipeline import TwoStagePipeline
 from anchordiff.pipeline.config import make_sampler
-from anchordiff.stages.guidance import ClassifierFreeGuidance
 from anchordiff.stages.keypoints import KeypointDiffusion
 
 SUITES: Final[Mapping[str, tuple[ShapeCaption, ...]]] = MappingProxyType(
@@ -50,30 +48,6 @@ _STEPS: Final = (1, 2, 4, 20)  # of full-sequence diffusion
 _SHOWN: Final = 6
 
 
-@dataclass(frozen=True, kw_only=True)
-class Guided:
-    """The pipeline's first clip, with classifier-free guidance.
-
-    Attributes:
-        pipeline: makes it.
-        weight: of guidance; 1 for none.
-    """
-
-    pipeline: TwoStagePipeline
-    weight: float = 1.0
-
-    @property
-    def name(self) -> str:
-        """With the weight."""
-        return f"pipeline, guidance {self.weight:g}"
-
-    def __call__(self, batch: TrajectoryBatch, generator: torch.Generator) -> Attempt:
-        """Generate."""
-        guidance = [] if self.weight == 1.0 else [ClassifierFreeGuidance(self.weight)]
-        out = self.pipeline.generate(batch.condition, generator=generator, guidance=guidance)
-        return Attempt(trajectory=out.trajectory, keypoints=out.keypoints, coarse=out.coarse)
-
-
 def evaluate(
     pipeline: TwoStagePipeline,
     captions: Sequence[ShapeCaption],
@@ -94,7 +68,7 @@ def evaluate(
         captions: that clips are made of, in turn.
         codec: makes pictures of latents.
         size: clips of each method.
-        guidance: weight of classifier-free guidance.
+        guidance: weight of classifier-free guidance, of stage 1 and of the full sequence.
         full_sequence: a `KeypointDiffusion` over all frames, on the pipeline's device.
         seed: of the noise, the same for every method.
         batch_size: captions at a time.
@@ -106,16 +80,24 @@ def evaluate(
     """
     layout, encoder = layout_of(pipeline, codec), text_of(pipeline)
     config = pipeline.config
-    guided = Guided(pipeline=pipeline, weight=guidance)
+    guided = free_guidance(guidance)
     methods: list[Method] = [
-        Coarse(pipeline=pipeline),
-        Guided(pipeline=pipeline),
-        guided,
-        TrueKeypoints(pipeline=pipeline),
+        Coarse(pipeline=pipeline, name="stage 1 + interpolation, guided", guidance=guided),
+        *(
+            OneSample(
+                pipeline=pipeline, name=f"pipeline, guidance {weight:g}", guidance=free_guidance(weight)
+            )
+            for weight in dict.fromkeys((1.0, guidance))
+        ),
+        TrueKeypoints(pipeline=pipeline, name="key frames given + stage 2"),
     ]
     if full_sequence is not None:
         methods += [
-            FullSequence(model=full_sequence, sampler=make_sampler(config.sampler, steps, config.spacing))
+            FullSequence(
+                model=full_sequence,
+                sampler=make_sampler(config.sampler, steps, config.spacing),
+                guidance=guided,
+            )
             for steps in _STEPS
         ]
 
@@ -142,7 +124,8 @@ def evaluate(
         replace(result, values=_judged(result.attempt.trajectory, truth, said, codec, layout))
         for result in (alone, *evaluation.results)
     ]
-    shown = pictures_of(evaluation[guided.name].attempt.trajectory[:_SHOWN], codec, layout)
+    best = evaluation[f"pipeline, guidance {guidance:g}"].attempt.trajectory
+    shown = pictures_of(best[:_SHOWN], codec, layout)
     clips = [(str(caption), clip) for caption, clip in zip(said, shown, strict=False)]
     return replace(evaluation, results=tuple(results)), clips
 

@@ -140,6 +140,24 @@ def read_clip(
         return _read(path, times, start + seconds, size, seek=0.0)
 
 
+def read_picture(path: str | Path, *, size: tuple[int, int]) -> UInt8[np.ndarray, "rows cols 3"]:
+    """Read a picture of any kind that FFmpeg reads, or the first one of a film, turned and cropped as by `read_clip`.
+
+    Args:
+        path: the file.
+        size: rows and columns, in pixels.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        CorruptFileError: if it is broken or none.
+        ValueError: if the size is none.
+        MissingExtraError: if PyAV or Pillow is not installed.
+    """
+    seconds = film_info(path).seconds
+    picture: np.ndarray = read_clip(path, start=0.0, seconds=seconds, frames=1, size=size)[0]
+    return picture
+
+
 def write_film(
     path: str | Path, frames: UInt8[np.ndarray, "frames rows cols 3"], *, rate: float = 8.0
 ) -> Path:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
+from anchordiff.checks import check_array, check_integer
 from anchordiff.domains.domain import PlanJob, PlanOptions, PlanSettings
 from anchordiff.domains.video.autoencoder import FrameAutoencoder
 from anchordiff.domains.video.codec import AutoencoderCodec, VideoCodec, open_codec
@@ -22,7 +23,7 @@ from anchordiff.domains.video.text import TextEncoder, open_text
 from anchordiff.hub import from_pretrained
 from anchordiff.judge import FunctionJudge
 from anchordiff.pipeline import Plan, TwoStagePipeline
-from anchordiff.stages.guidance import ClassifierFreeGuidance
+from anchordiff.stages.guidance import ClassifierFreeGuidance, Guidance
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +85,47 @@ def pictures_of(
     return clips
 
 
+def free_guidance(weight: float) -> list[Guidance]:
+    """Classifier-free guidance of a weight; none at 1, which would cost a second pass for nothing."""
+    return [] if weight == 1.0 else [ClassifierFreeGuidance(weight)]
+
+
+def with_pictures(
+    condition: TextCondition,
+    pictures: Mapping[int, UInt8[np.ndarray, "rows cols 3"]],
+    codec: VideoCodec,
+    layout: ClipLayout,
+    *,
+    horizon: int,
+) -> TextCondition:
+    """The condition with known frames, the same ones for each of its sentences.
+
+    Args:
+        condition: of one or several sentences.
+        pictures: by the number of their frame, of the size that the pipeline makes.
+        codec: makes latents of them.
+        layout: how these lie in states; see `layout_of`.
+        horizon: frames of a clip.
+
+    Raises:
+        ValueError: if a number is none of a clip's frames, or a picture has another size.
+    """
+    size = (layout.height * codec.factor, layout.width * codec.factor, 3)
+    for number, picture in pictures.items():
+        check_integer(
+            "number of a known frame", number, least=0, most=horizon - 1, most_is="the clip's last frame"
+        )
+        check_array("known picture", picture, (np.dtype(np.uint8),), size)
+    states = layout.to_states(codec.encode(np.stack(list(pictures.values())))[None])[0]
+    known = torch.zeros(horizon, states.shape[1])
+    steps = torch.zeros(horizon, dtype=torch.bool)
+    known[list(pictures)], steps[list(pictures)] = states, True
+    count = len(condition)
+    return condition.with_frames(
+        known.expand(count, -1, -1).to(condition.device), steps.expand(count, -1).to(condition.device)
+    )
+
+
 @final
 @dataclass(frozen=True, kw_only=True)
 class ClipJob(PlanJob):
@@ -126,13 +168,12 @@ class ClipJob(PlanJob):
             finite = clips.isfinite().flatten(1).all(dim=1)
             return finite, torch.zeros(len(clips), device=clips.device)
 
-        guidance = [] if self.guidance == 1.0 else [ClassifierFreeGuidance(self.guidance)]
         return self.pipeline.plan(
             self.condition.to(self.pipeline.device),
             candidates=self.settings.num_samples,
             judge=FunctionJudge(score),
             horizon=self.settings.horizon,
-            guidance=guidance,
+            guidance=free_guidance(self.guidance),
             generator=torch.Generator().manual_seed(self.settings.seed),
             **options.given(),
         )

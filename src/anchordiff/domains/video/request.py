@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal, final
 
 import anchordiff as ad
-from anchordiff.checks import check_number
+from anchordiff.checks import check_integer, check_number
 from anchordiff.domains import video
 from anchordiff.domains.domain import PlanJob, PlanRequest, PlanSettings
 
@@ -18,6 +19,8 @@ class VideoRequest(PlanRequest):
 
     Attributes:
         text: the sentence.
+        known_frames: numbers of frames that are known, from 0 on, each with its picture (a film's first one): a first
+            frame, or a storyboard. They are cropped around their centre to the clips' shape.
         guidance: weight of classifier-free guidance; 1 for none.
         film: file format of the films.
         rate: frames a second of the films.
@@ -30,6 +33,7 @@ class VideoRequest(PlanRequest):
     pipeline: ClassVar[str | None] = None
 
     text: str
+    known_frames: tuple[tuple[int, Path], ...] = ()
     guidance: float = 2.5
     film: Literal["mp4", "gif"] = "mp4"
     rate: float = 8.0
@@ -41,16 +45,30 @@ class VideoRequest(PlanRequest):
         check_number("rate", self.rate, above=0.0)
         if not self.text.strip():
             raise ValueError(f"text must be a sentence, found {self.text!r}")
+        numbers = [number for number, _ in self.known_frames]
+        for number in numbers:
+            check_integer("known_frames", number, least=0)
+        if len(set(numbers)) != len(numbers):
+            raise ValueError(f"known_frames must name each frame once, found {numbers}")
 
     def open(self, pipeline: ad.TwoStagePipeline, settings: PlanSettings) -> PlanJob:
         """The pipeline with the sentence; see `PlanRequest.open`."""
-        from anchordiff.domains.video.job import ClipJob, codec_of, text_of
+        from anchordiff.domains.video.films import read_picture
+        from anchordiff.domains.video.job import ClipJob, codec_of, layout_of, text_of, with_pictures
 
         encoder = text_of(pipeline, named=self.text_encoder)
+        codec = codec_of(pipeline, settings.source, named=self.codec)
+        condition = video.TextCondition.from_text([self.text], encoder)
+        if self.known_frames:
+            layout = layout_of(pipeline, codec)
+            size = (layout.height * codec.factor, layout.width * codec.factor)
+            pictures = {number: read_picture(path, size=size) for number, path in self.known_frames}
+            horizon = pipeline.config.horizon if settings.horizon is None else settings.horizon
+            condition = with_pictures(condition, pictures, codec, layout, horizon=horizon)
         return ClipJob(
             pipeline=pipeline,
-            condition=video.TextCondition.from_text([self.text], encoder),
-            codec=codec_of(pipeline, settings.source, named=self.codec),
+            condition=condition,
+            codec=codec,
             text=self.text,
             guidance=self.guidance,
             film=self.film,
