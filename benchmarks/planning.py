@@ -27,14 +27,15 @@ from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 import tyro
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+from torch.utils.flop_counter import FlopCounterMode
 
+from _flops import CPU_ATTENTION
 from _peers import Peer, diffuser_unet, make_peers
 from _timing import Clock, Row, format_table, interleaved_medians, write_json
 from anchordiff import (
@@ -227,18 +228,13 @@ def matmul_peak(device: torch.device, clock: Clock) -> float:
     return 2 * size**3 / best
 
 
-def _attention_flops(query: Any, key: Any, value: Any, *_: Any, out_shape: Any = None, **__: Any) -> int:  # noqa: ANN401
-    return sdpa_flop_count(query, key, value)
-
-
 def count_flops(pipeline: TwoStagePipeline, condition: MazeCondition, horizon: int) -> int:
     """Floating-point operations of the matrix products and convolutions of one plan.
 
     They are counted for many conditions, since few take a compiled kernel, whose work torch cannot see.
     """
     copies = -(-16 // len(condition))
-    on_cpu = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops}
-    with FlopCounterMode(display=False, custom_mapping=on_cpu) as counter:
+    with FlopCounterMode(display=False, custom_mapping=CPU_ATTENTION) as counter:
         pipeline.generate(condition.repeat(copies), horizon=horizon)
     return counter.get_total_flops() // copies
 
