@@ -128,7 +128,9 @@ def test_methods_are_compared_on_captions(runs, tmp_path, capsys):
         "the codec's own clips", "stage 1 + interpolation, guided", "pipeline, guidance 1", "pipeline, guidance 2.5",
         "key frames given + stage 2",
     ]  # fmt: skip
-    assert told["methods"]["the codec's own clips"]["frechet_distance"] == pytest.approx(0, abs=1e-2)
+    # Two draws of the same captions are apart, but clips of random weights are farther.
+    apart = {name: method["frechet_distance"] for name, method in told["methods"].items()}
+    assert 0 < apart["the codec's own clips"] < apart["pipeline, guidance 1"]
     assert all(0 <= method["all_four"] <= 1 for method in told["methods"].values())
     assert "Frechet" in said
     assert (tmp_path / "samples.png").stat().st_size > 500

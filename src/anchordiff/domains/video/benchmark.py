@@ -25,7 +25,8 @@ class ShapesBenchmark(Benchmark):
     the codec's own clips (what a perfect generator would be told); stage 1 with interpolation; the pipeline without
     and with guidance; stage 2 at true key frames; and a full-sequence diffusion in several numbers of steps where one
     is given.
-    The Frechet distance compares the latents of what a method made with those of drawn clips.
+    The Frechet distance compares the latents of what a method made with those of other drawn clips of the same
+    captions; that of the codec's own clips is what two draws of so many clips differ by.
 
     Attributes:
         suite: "shapes-seen": new clips of captions that are learnt from; "shapes-unseen": captions whose words are

@@ -44,6 +44,7 @@ COLUMNS: Final = (
 
 CODEC_ALONE: Final = "the codec's own clips"
 _HELD_OUT_SEED: Final = 2**62 + 1
+_REFERENCE_SEED: Final = 2**62 + 2  # of the clips that the Frechet distance is to
 _STEPS: Final = (1, 2, 4, 20)  # of full-sequence diffusion
 _SHOWN: Final = 6
 
@@ -101,8 +102,8 @@ def evaluate(
             for steps in _STEPS
         ]
 
-    def load(indices: range) -> ClipBatch:
-        clips, said = zip(*(_draw(captions, number) for number in indices), strict=True)
+    def load(indices: range, seed: int = _HELD_OUT_SEED) -> ClipBatch:
+        clips, said = zip(*(_draw(captions, number, seed) for number in indices), strict=True)
         pictures = np.stack(clips)
         latents = codec.encode(pictures.reshape(-1, *pictures.shape[2:]))
         states = layout.to_states(latents.view(*pictures.shape[:2], *latents.shape[1:]))
@@ -115,13 +116,15 @@ def evaluate(
         methods, load, suite="moving shapes", size=size, measure=measure, columns=COLUMNS, device=pipeline.device,
         seed=seed, batch_size=batch_size, timed=min(timed, size), progress=progress,
     )  # fmt: skip
-    truth = torch.cat(
-        [load(range(i, min(i + batch_size, size))).trajectory for i in range(0, size, batch_size)]
+    parts = [range(i, min(i + batch_size, size)) for i in range(0, size, batch_size)]
+    truth, reference = (
+        torch.cat([load(part, seed).trajectory for part in parts])
+        for seed in (_HELD_OUT_SEED, _REFERENCE_SEED)
     )
     said = [captions[number % len(captions)] for number in range(size)]
     alone = MethodResult(name=CODEC_ALONE, attempt=Attempt(trajectory=truth), values={})
     results = [
-        replace(result, values=_judged(result.attempt.trajectory, truth, said, codec, layout))
+        replace(result, values=_judged(result.attempt.trajectory, reference, said, codec, layout))
         for result in (alone, *evaluation.results)
     ]
     best = evaluation[f"pipeline, guidance {guidance:g}"].attempt.trajectory
@@ -130,15 +133,15 @@ def evaluate(
     return replace(evaluation, results=tuple(results)), clips
 
 
-def _draw(captions: Sequence[ShapeCaption], number: int) -> tuple[np.ndarray, ShapeCaption]:
+def _draw(captions: Sequence[ShapeCaption], number: int, seed: int) -> tuple[np.ndarray, ShapeCaption]:
     caption = captions[number % len(captions)]
-    clips, _ = draw_clips(_HELD_OUT_SEED, np.array([number]), (caption,))
+    clips, _ = draw_clips(seed, np.array([number]), (caption,))
     return clips[0], caption
 
 
 def _judged(
     made: Float[Tensor, "clips frames dim"],
-    truth: Float[Tensor, "clips frames dim"],
+    reference: Float[Tensor, "clips frames dim"],
     said: Sequence[ShapeCaption],
     codec: VideoCodec,
     layout: ClipLayout,
@@ -147,7 +150,7 @@ def _judged(
     agreed = [reading.agrees(caption) for reading, caption in zip(readings, said, strict=True)]
     values = {name: torch.tensor([found[name] for found in agreed]) for name in ATTRIBUTES}
     values["all"] = torch.stack(list(values.values())).all(dim=0)
-    values["frechet"] = torch.full((len(made),), frechet_distance(made, truth), dtype=torch.float64)
+    values["frechet"] = torch.full((len(made),), frechet_distance(made, reference), dtype=torch.float64)
     return values
 
 
