@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Text to video from nothing, as the bundled weights `moving-shapes` were made: codec, clips, both stages, the
 # full-sequence diffusion to compare with, a film and the tables. A call that was stopped goes on where it was. On two
-# CPU cores about four hours, and five more for the full sequence, which FULL_SEQUENCE=0 leaves out.
+# CPU cores about four hours, and seven more for the full sequence, which FULL_SEQUENCE=0 leaves out.
 #
 #   pip install "anchordiff[video]"
 #   examples/moving_shapes.sh
@@ -28,7 +28,7 @@ if [ "${FULL_SEQUENCE:-1}" = 1 ]; then
     --objective.repeats 1
   parts+=(--full-sequence "$out/full-sequence")
 fi
-anchordiff bundle "${parts[@]}" --out "$out/pipeline" --half
+anchordiff bundle "${parts[@]}" --out "$out/pipeline" --half --steps 12 --spacing sqrt
 
 anchordiff generate --pipeline "$out/pipeline" --text "a big red circle moves left" --num-samples 4 --out "$out/clip"
 for suite in shapes-seen shapes-unseen; do

@@ -163,7 +163,7 @@ SAY = ["generate", "--out", "x", "--text"]
     ("words", "code", "told"),
     [
         (["generate", "--out", "x"], 2, "--text"),
-        ([*SAY, "a circle"], 2, "--pipeline must be given"),
+        ([*SAY, "a tiny circle"], 2, "found 'tiny'"),
         ([*SAY, " "], 2, "text must be a sentence"),
         ([*SAY, "a huge circle", "--pipeline", "PIPE"], 2, "found 'huge'"),
         ([*SAY, "a circle", "--pipeline", "PIPE", "--known-frames", "3", "nowhere.png"], 1, "nowhere.png"),

@@ -39,7 +39,7 @@ class ShapesBenchmark(Benchmark):
         timed: clips made alone to take the time of one; 0 for none.
     """
 
-    pipeline: ClassVar[str | None] = None
+    pipeline: ClassVar[str | None] = "moving-shapes"
 
     suite: Literal["shapes-seen", "shapes-unseen"] = "shapes-seen"
     guidance: float = 2.5

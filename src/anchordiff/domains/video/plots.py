@@ -15,6 +15,8 @@ _UINT8: Final = (np.dtype(np.uint8),)
 _GAP: Final = 0.04  # between frames, as a share of their width
 _WIDTH: Final = 0.9  # of a frame, in inches
 _LEAST: Final = 3.0  # of the whole, in inches
+# Heights in inches: between clips, of their titles, of the frames' numbers, of the line above all.
+_SPACE, _TITLED, _NUMBERS, _TITLE = 0.1, 0.35, 0.2, 0.3
 
 
 @styled
@@ -59,8 +61,10 @@ def draw_strip(
     gap = max(1, round(_GAP * cols))
     width = max(_WIDTH * len(shown), _LEAST)
     length = len(shown) * (cols + gap) - gap
-    height = width * rows / length + (0.2 if titles is None else 0.45)
+    height = width * rows / length + (_SPACE if titles is None else _TITLED)
     figure, axes = panels(count, columns=1, size=(width, height), ax=ax)
+    if ax is None:
+        figure.set_size_inches(width, count * height + _NUMBERS + (_TITLE if title else 0.0))
     for place, (axis, clip) in enumerate(zip(axes, clips[:, ::every], strict=True)):
         strip = np.full((rows, length, 3), 255, np.uint8)
         for number, frame in enumerate(clip):

@@ -30,7 +30,7 @@ class VideoRequest(PlanRequest):
             pipeline's stages.
     """
 
-    pipeline: ClassVar[str | None] = None
+    pipeline: ClassVar[str | None] = "moving-shapes"
 
     text: str
     known_frames: tuple[tuple[int, Path], ...] = ()
