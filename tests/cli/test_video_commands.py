@@ -1,6 +1,7 @@
 """The whole way of text to video by commands: codec, cache, stages, films, tables."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,14 @@ def test_two_stages_and_their_codec_are_bundled(runs, tmp_path):
     succeed(*words, "--text", "a small cyan square moves up", "--out", tmp_path / "clip")
 
 
+def test_what_writes_films_is_missed_before_any_work(runs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "av", None)
+    words = ["generate", "--pipeline", runs / "pipe", "--text", "a circle", "--device", "cpu"]
+    assert main([str(word) for word in [*words, "--out", tmp_path / "clip"]]) == 1
+    assert "PyAV is not installed; " in capsys.readouterr().err
+    assert not (tmp_path / "clip").exists()
+
+
 LEARN = ["train", "keypoints", "--out", "x", "--data.cache"]
 SAY = ["generate", "--out", "x", "--text"]
 
@@ -178,6 +187,7 @@ SAY = ["generate", "--out", "x", "--text"]
             "--known-frames must name each frame once",
         ),
         ([*SAY, "a circle", "--known-frames", "-1", "a"], 2, "--known-frames must"),
+        ([*SAY, "a circle", "--film", "gif", "--rate", "60"], 2, "--rate of .gif must"),
         (
             [*SAY, "a circle", "--pipeline", "particle-maze"],
             2,

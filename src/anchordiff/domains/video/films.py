@@ -13,9 +13,9 @@ Example:
 """
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Final, final
@@ -44,6 +44,9 @@ from anchordiff.files import replacing
 
 _UINT8: Final = (np.dtype(np.uint8),)
 _QUALITY: Final = {"libx264": {"crf": "12"}, "mpeg4": {"qmin": "2", "qmax": "3"}}
+_FORMATS: Final = {".mp4": ("av", "PyAV", 1000.0), ".gif": ("PIL", "Pillow", 50.0)}
+"""By the ending of a file: the module that writes it, of which package, and the most frames a second."""
+
 _BT709: Final = 1  # code of its matrix, primaries and transfer in a stream
 _LIMITED: Final = 1  # code of the range 16 … 235
 _TICK: Final = 100  # a second, of .gif
@@ -181,29 +184,47 @@ def write_film(
         RuntimeWarning: if the FFmpeg of this PyAV has no libx264; then the codec of .mp4 is MPEG-4 Part 2.
     """
     path = Path(path)
-    writers: dict[str, tuple[Callable[[BinaryIO, np.ndarray, float], None], float]] = {
-        ".mp4": (_write_mp4, 1000.0),
-        ".gif": (_write_gif, 50.0),
-    }
     ending = path.suffix.lower()
-    if ending not in writers:
-        raise ValueError(f"path must end in {' or '.join(writers)}, found {path.name!r}")
-    write, most = writers[ending]
+    if ending not in _FORMATS:
+        raise ValueError(f"path must end in {' or '.join(_FORMATS)}, found {path.name!r}")
     frames = check_array("frames", frames, _UINT8, ("frames", "rows", "cols", 3))
-    if 0 in frames.shape:
-        raise ValueError(f"frames must hold at least one picture of at least one pixel, found {frames.shape}")
+    check_film(ending, frames=len(frames), size=frames.shape[1:3], rate=rate)
+    with replacing(path) as file:
+        (_write_mp4 if ending == ".mp4" else _write_gif)(file, frames, float(rate))
+    return path
+
+
+def check_film(ending: str, *, frames: int, size: tuple[int, ...], rate: float) -> None:
+    """Check that `write_film` can write such a film, before work is done for one.
+
+    Args:
+        ending: ".mp4" or ".gif".
+        frames: how many there are.
+        size: rows and columns of one, in pixels.
+        rate: frames a second.
+
+    Raises:
+        ValueError: if the frames are none, or their size or rate is none of the format's.
+        MissingExtraError: if what writes that format is not installed.
+    """
+    module, package, most = _FORMATS[ending]
+    try:
+        import_module(module)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(package, "video") from error
+    if 0 in (frames, *size):
+        raise ValueError(
+            f"frames must hold at least one picture of at least one pixel, found {(frames, *size, 3)}"
+        )
     rate = check_number(f"rate of {ending}", rate, least=0.01, most=most)
-    rows, cols = frames.shape[1:3]
+    rows, cols = size
     if ending == ".mp4" and (rows % 2 or cols % 2):
         raise ValueError(f"frames must have even rows and columns for .mp4, found {rows} and {cols}")
-    if ending == ".gif" and (max(rows, cols) > 65535 or len(frames) / rate * _TICK > _MOST_TICKS):
+    if ending == ".gif" and (max(rows, cols) > 65535 or frames / rate * _TICK > _MOST_TICKS):
         raise ValueError(
             f"frames must be at most 65535 wide and high and last at most {_MOST_TICKS / _TICK:g} s for .gif, "
-            f"found {rows} x {cols} and {len(frames) / rate:g} s"
+            f"found {rows} x {cols} and {frames / rate:g} s"
         )
-    with replacing(path) as file:
-        write(file, frames, rate)
-    return path
 
 
 def _read(
@@ -241,10 +262,8 @@ def _too_short(path: Path, end: float, found: float) -> ValueError:
 
 
 def _write_mp4(file: BinaryIO, frames: np.ndarray, rate: float) -> None:
-    try:
-        import av
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("PyAV", "video") from error
+    import av
+
     codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
     if codec == "mpeg4":
         warnings.warn(
@@ -269,10 +288,8 @@ def _write_mp4(file: BinaryIO, frames: np.ndarray, rate: float) -> None:
 
 
 def _write_gif(file: BinaryIO, frames: np.ndarray, rate: float) -> None:
-    try:
-        from PIL import Image
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("Pillow", "video") from error
+    from PIL import Image
+
     # Rounded where each picture ends, so that the whole lasts as long as it should.
     ends = [round(_TICK * place / rate) for place in range(len(frames) + 1)]
     first, *others = (Image.fromarray(frame).quantize(256, dither=Image.Dither.NONE) for frame in frames)

@@ -53,17 +53,18 @@ class VideoRequest(PlanRequest):
 
     def open(self, pipeline: ad.TwoStagePipeline, settings: PlanSettings) -> PlanJob:
         """The pipeline with the sentence; see `PlanRequest.open`."""
-        from anchordiff.domains.video.films import read_picture
+        from anchordiff.domains.video.films import check_film, read_picture
         from anchordiff.domains.video.job import ClipJob, codec_of, layout_of, text_of, with_pictures
 
         encoder = text_of(pipeline, named=self.text_encoder)
         codec = codec_of(pipeline, settings.source, named=self.codec)
+        layout = layout_of(pipeline, codec)
+        size = (layout.height * codec.factor, layout.width * codec.factor)
+        horizon = pipeline.config.horizon if settings.horizon is None else settings.horizon
+        check_film(f".{self.film}", frames=horizon, size=size, rate=self.rate)
         condition = video.TextCondition.from_text([self.text], encoder)
         if self.known_frames:
-            layout = layout_of(pipeline, codec)
-            size = (layout.height * codec.factor, layout.width * codec.factor)
             pictures = {number: read_picture(path, size=size) for number, path in self.known_frames}
-            horizon = pipeline.config.horizon if settings.horizon is None else settings.horizon
             condition = with_pictures(condition, pictures, codec, layout, horizon=horizon)
         return ClipJob(
             pipeline=pipeline,
