@@ -102,6 +102,7 @@ def test_damage_is_told(cache, tmp_path):
         ({"version": 2}, "version must be 1, found 2"),
         ({"format": {**index["format"], "frames": "many"}}, "is no index of clips"),
         ({"shards": [{}]}, "is no index of clips"),
+        ({"shards": []}, "shards must hold at least one"),
     ):
         (broken / "index.json").write_text(json.dumps({**index, **change}))
         with pytest.raises(CorruptFileError, match=told):

@@ -34,6 +34,12 @@ def test_words_are_told_apart_and_keep_their_order(words):
     assert again.words == words.words
 
 
+def test_a_sentence_is_told_the_same_beside_longer_ones(words):
+    (alone, together) = words.encode(["a circle"]), words.encode(["a circle", SENTENCES[0]])
+    assert torch.equal(alone.tokens[0], together.tokens[0, :2])
+    assert torch.equal(alone.pooled[0], together.pooled[0])
+
+
 def test_what_a_word_encoder_cannot_read_is_named(words):
     with pytest.raises(
         ValueError, match=r"sentences must be made of the words .*, found 'huge' in 'a huge circle'"

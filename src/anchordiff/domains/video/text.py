@@ -54,8 +54,9 @@ class TextEncoder(Protocol):
 
 @final
 class WordEncoder:
-    """A fixed list of words, each told by a feature of its own and its place in the sentence: nothing to download.
+    """A fixed list of words, each told by a feature of its own and its place, 0 … 1, in its sentence.
 
+    Nothing has to be downloaded.
     What words mean is left to the networks that read them. For data sets that say little (`moving-shapes`), and tests.
 
     Args:
@@ -99,7 +100,7 @@ class WordEncoder:
         for row, words in enumerate(parts):
             for place, word in enumerate(words):
                 tokens[row, place, self._places[word]] = 1.0
-                tokens[row, place, -1] = place / max(most - 1, 1)
+                tokens[row, place, -1] = place / max(len(words) - 1, 1)
                 visible[row, place] = True
         return EncodedText(tokens=tokens, visible=visible, pooled=tokens.sum(dim=1))
 

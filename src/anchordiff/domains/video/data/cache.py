@@ -175,6 +175,8 @@ def read_cache(folder: str | Path, *, wanted: dict[str, object] | None = None) -
     try:
         made = config_from_json(ClipFormat, index["format"], where="format")
         shards = [(str(shard["file"]), str(shard["sha256"])) for shard in index["shards"]]
+        if not shards:
+            raise ValueError("shards must hold at least one, found none")
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(f"{out / INDEX} is no index of clips: {error}") from error
     for name, value in (wanted or {}).items():
