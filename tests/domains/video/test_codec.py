@@ -112,6 +112,7 @@ def test_our_own_autoencoder_is_saved_and_opened(tmp_path):
 def test_what_is_no_picture_is_refused(tiny_codec):
     for bad, told in (
         (np.zeros((2, 32, 32, 3)), "pictures must be a uint8 array"),
+        (np.zeros((0, 32, 32, 3), np.uint8), "pictures must hold at least one"),
         (
             np.zeros((2, 30, 32, 3), np.uint8),
             r"pictures must have rows and columns in multiples of 8, found \(30, 32\)",

@@ -249,6 +249,8 @@ def as_pictures(values: Float[torch.Tensor, "n 3 rows cols"]) -> Pictures:
 
 
 def _parts(pictures: Pictures, codec: AutoencoderCodec | DiffusersCodec) -> Iterator[torch.Tensor]:
+    if not len(pictures):
+        raise ValueError("pictures must hold at least one, found none")
     for first in range(0, len(pictures), codec.batch_size):
         yield as_signed(pictures[first : first + codec.batch_size], factor=codec.factor)
 
