@@ -53,10 +53,10 @@ def name(path: Path) -> str:
 
 def command_class(words: list[str]) -> tuple[type, list[str]]:
     """The class that parses a command's words, and those that are its flags."""
-    from anchordiff.cli import _COMMANDS
+    from anchordiff.cli import COMMANDS
     from anchordiff.cli._domains import take_domain
 
-    found = [row for row in _COMMANDS if words[: len(row[0].split())] == row[0].split()]
+    found = [row for row in COMMANDS if words[: len(row[0].split())] == row[0].split()]
     assert found, f"no such command: {words}"
     command, module, cls, _ = found[0]
     kind = getattr(importlib.import_module(f"anchordiff.cli.{module}"), cls)
@@ -93,7 +93,7 @@ def exists(dotted: str) -> bool:
 
 
 WITH_CODE = [page for page in PAGES if blocks(page, "python", "{code-cell}")]
-WITH_COMMANDS = [page for page in PAGES if page not in CARDS and commands(page)]
+WITHCOMMANDS = [page for page in PAGES if page not in CARDS and commands(page)]
 SOURCES = sorted(SOURCE.rglob("*.py"))
 WITH_EXAMPLES = [path for path in SOURCES if re.search(r"^\s*>>> ", path.read_text("utf-8"), re.M)]
 
@@ -146,7 +146,7 @@ def test_python_blocks_run_in_order(page, own_folder):
         exec(compile(block, str(page), "exec"), namespace)
 
 
-@pytest.mark.parametrize("page", WITH_COMMANDS, ids=name)
+@pytest.mark.parametrize("page", WITHCOMMANDS, ids=name)
 def test_documented_commands_have_valid_flags(page, request):
     if page == DOMAINS:
         request.getfixturevalue("own_domain")

@@ -21,7 +21,15 @@ DOMAINS = ("maze", "pointmaze", "vector", "video")
 OF_DOMAINS = ("generate", "evaluate", "train keypoints", "train denoiser", "train pipeline")
 COMMANDS = (
     *(f"{name} --domain {domain}" for name in OF_DOMAINS for domain in DOMAINS),
-    *("sample keypoints", "bundle", "train codec", "data particle", "data pointmaze", "data shapes"),
+    *(
+        "sample keypoints",
+        "bundle",
+        "train codec",
+        "data particle",
+        "data pointmaze",
+        "data shapes",
+        "config",
+    ),
     *(f"data didemo {name}" for name in ("fetch", "download", "precompute")),
 )
 
@@ -57,6 +65,7 @@ def test_help(command):
         ("evaluate --domain pointmaze --maze umaze --task single --size 100000", "--size must lie in"),
         ("sample keypoints --out x --spacing none", "--spacing"),
         ("bundle --out x", "--keypoints"),
+        ("train keypoints --config nowhere.yml.old", "--config must end in"),
     ],
 )
 def test_wrong_flags(words, told):

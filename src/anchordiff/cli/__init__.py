@@ -20,10 +20,10 @@ from typing import Final, TextIO
 
 __all__ = ["main"]
 
-_PACKAGE: Final = "anchordiff.cli"
+PACKAGE: Final = "anchordiff.cli"
 
 # Words of the command, module, class, one line of help.
-_COMMANDS: Final = (
+COMMANDS: Final = (
     ("generate", "generate", "Generate", "Plan, and draw the plan."),
     ("evaluate", "evaluate", "Evaluate", "Compare a pipeline with its baselines on held-out samples."),
     ("sample keypoints", "sample", "SampleKeypoints", "Draw keypoints with stage 1 alone."),
@@ -38,6 +38,7 @@ _COMMANDS: Final = (
     ("data didemo download", "didemo", "DidemoDownload", "Download DiDeMo's videos."),
     ("data didemo precompute", "didemo", "DidemoPrecompute", "Encode DiDeMo's sentences and their clips."),
     ("data pointmaze", "data", "DataPointmaze", "Make a PointMaze data set of Minari's with MuJoCo."),
+    ("config", "config", "Config", "Print a command's flags and defaults, as a file for --config."),
 )
 _LEAST_COLUMNS: Final = 40
 _HELP: Final = ("-h", "--help")
@@ -102,7 +103,7 @@ def _dispatch(words: list[str]) -> int:
 
         _say(f"anchordiff {__version__}")
         return 0
-    for name, module, cls, _ in _COMMANDS:
+    for name, module, cls, _ in COMMANDS:
         parts = name.split()
         if words[: len(parts)] == parts:
             from anchordiff.cli._deferred import defer_torch
@@ -110,7 +111,7 @@ def _dispatch(words: list[str]) -> int:
             defer_torch()  # before anything imports it
             from anchordiff.cli._run import run_command
 
-            return run_command(name, f"{_PACKAGE}.{module}", cls, words[len(parts) :])
+            return run_command(name, f"{PACKAGE}.{module}", cls, words[len(parts) :])
     return _explain(words)
 
 
@@ -118,9 +119,9 @@ def _explain(words: Sequence[str]) -> int:
     """Print what commands there are, below the group that the words name."""
     asked = not words or words[-1] in _HELP
     group = [word for word in words if word not in _HELP]
-    found = [(name, line) for name, _, _, line in _COMMANDS if name.split()[: len(group)] == group]
+    found = [(name, line) for name, _, _, line in COMMANDS if name.split()[: len(group)] == group]
     if not found:
-        known = ", ".join(name for name, *_ in _COMMANDS)
+        known = ", ".join(name for name, *_ in COMMANDS)
         _say(f"anchordiff: command must be one of {known}; found {' '.join(group)!r}", sys.stderr)
         return 2
     stream = sys.stdout if asked else sys.stderr
@@ -131,6 +132,7 @@ def _explain(words: Sequence[str]) -> int:
     for name, line in found:
         _say(f"  {name:<{width}}  {line}", stream)
     _say("\nFlags of a command: anchordiff <command> [--domain maze|pointmaze|vector|video] --help", stream)
+    _say("Flags from a file:  anchordiff <command> --config FILE.toml [flags that go before its own]", stream)
     return 0 if asked and (words or not group) else 2
 
 

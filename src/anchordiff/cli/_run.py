@@ -12,6 +12,7 @@ from typing import Final, Protocol, get_args
 
 import tyro
 
+from anchordiff.cli._configs import read_config, take_config, words_of
 from anchordiff.cli._domains import hint, take_domain
 from anchordiff.errors import AnchorDiffError
 
@@ -34,15 +35,8 @@ def run_command(name: str, module: str, cls: str, words: Sequence[str]) -> int:
     try:
         _check_words(words)
         command_class = getattr(import_module(module), cls)
-        if (for_domain := getattr(command_class, "for_domain", None)) is not None:
-            recall = getattr(command_class, "recall", None)
-            domain, words = take_domain(words if recall is None else recall(words))
-            command_class = for_domain(domain)
-            if recall is not None:
-                given = [] if domain is None else ["--domain", domain]
-                setattr(command_class, "words", (*given, *words))  # noqa: B010
-        elif "--domain" in (word.split("=", 1)[0] for word in words):
-            raise ValueError(f"--domain must be left out of {name}")
+        command_class, words = _prepared(name, command_class, words)
+        _check_words(words)
         command = _parse(name, command_class, words)
         if command is not None:
             command.execute()
@@ -59,6 +53,36 @@ def run_command(name: str, module: str, cls: str, words: Sequence[str]) -> int:
     except KeyboardInterrupt as interrupt:
         return _complain(name, str(interrupt) or "interrupted", None, code=130)
     return 0
+
+
+def _prepared(
+    name: str, command_class: type[Command], words: Sequence[str]
+) -> tuple[type[Command], Sequence[str]]:
+    """The command of the domain that is meant, and its words: those of earlier work, of a file, and those given."""
+    file, words = take_config(words)
+    told = {} if file is None else read_config(file)
+    for_domain = getattr(command_class, "for_domain", None)
+    if for_domain is None:
+        if _names_domain(words):
+            raise ValueError(f"--domain must be left out of {name}")
+        return command_class, words if file is None else [*words_of(told, command_class, source=file), *words]
+    recall = getattr(command_class, "recall", None)
+    domain = told.pop("domain", None)
+    if domain is not None and not _names_domain(words):
+        words = ["--domain", str(domain), *words]
+    if file is not None:
+        domain, _ = take_domain(words if recall is None else recall(words))
+        words = [*words_of(told, for_domain(domain), source=file), *words]
+    domain, words = take_domain(words if recall is None else recall(words))
+    command_class = for_domain(domain)
+    if recall is not None:
+        given = [] if domain is None else ["--domain", domain]
+        setattr(command_class, "words", (*given, *words))  # noqa: B010
+    return command_class, words
+
+
+def _names_domain(words: Sequence[str]) -> bool:
+    return "--domain" in (word.split("=", 1)[0] for word in words)
 
 
 def _check_words(words: Sequence[str]) -> None:
