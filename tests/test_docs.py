@@ -16,6 +16,7 @@ import tyro
 
 import anchordiff
 from anchordiff import plugins
+from anchordiff.cli._configs import flags_of, take_config
 from anchordiff.nn import EncoderConfig
 
 ROOT = Path(__file__).parent.parent
@@ -152,7 +153,12 @@ def test_documented_commands_have_valid_flags(page, request):
         request.getfixturevalue("own_domain")
     for words in commands(page):
         kind, flags = command_class(words)
-        tyro.cli(kind, args=flags)
+        file, flags = take_config(flags)
+        if file is None:
+            tyro.cli(kind, args=flags)
+        else:  # which gives what else is needed
+            known = {"--" + ".".join(flag.path).replace("_", "-") for flag in flags_of(kind)}
+            assert {word for word in flags if word.startswith("--")} <= known
 
 
 @pytest.mark.usefixtures("own_domain")
