@@ -17,7 +17,7 @@ from anchordiff.domains.domain import domain_names
 ROOT = Path(__file__).parents[2]
 NEEDED = {
     "out": "x", "text": "a circle", "data.cache": "c", "data.path": "p.npz", "keypoints": "k", "denoiser": "d",
-    "maze": "umaze", "task": "single", "codec": "none", "data": "d",
+    "maze": "umaze", "task": "single", "codec": "none", "data": "d", "films": "f",
 }  # fmt: skip
 
 

@@ -34,6 +34,7 @@ COMMANDS: Final = (
     ("bundle", "bundle", "Bundle", "Join two trained stages into a pipeline's folder."),
     ("data particle", "data", "DataParticle", "Write shards of particle-maze samples."),
     ("data shapes", "data", "DataShapes", "Draw captioned clips of moving shapes, and encode them."),
+    ("data films", "films", "DataFilms", "Cut clips out of your own films, and encode them with sentences."),
     ("data didemo fetch", "didemo", "DidemoFetch", "Download DiDeMo's metadata."),
     ("data didemo download", "didemo", "DidemoDownload", "Download DiDeMo's videos."),
     ("data didemo precompute", "didemo", "DidemoPrecompute", "Encode DiDeMo's sentences and their clips."),

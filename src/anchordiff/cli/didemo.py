@@ -1,25 +1,26 @@
 """`anchordiff data didemo fetch`, `download` and `precompute`."""
 
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from anchordiff.checks import check_integer, check_number
-from anchordiff.cli._output import WorkError, check_out, show_table, working
-from anchordiff.domains.video.config import DEFAULT_CODEC, DEFAULT_TEXT
+from anchordiff.checks import check_integer
+from anchordiff.cli._output import WorkError, check_out, show_table
+from anchordiff.cli.films import CutFlags
 from anchordiff.domains.video.didemo.metadata import (
     ADDRESS,
-    CHUNK_SECONDS,
     Split,
     Ties,
     read_captions,
     read_hashes,
     read_licences,
 )
+
+if TYPE_CHECKING:
+    from anchordiff.domains.video.film_cache import FilmCache
 
 Names = Annotated[tuple[str, ...], tyro.conf.arg(metavar="[STR ...]")]
 
@@ -105,72 +106,24 @@ class DidemoDownload:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DidemoPrecompute:
+class DidemoPrecompute(CutFlags):
     """Cut a clip out of its video for each sentence, and write latents and text features for training.
 
     A call that was stopped goes on where it was. Sentences whose video is missing, broken or too short, or whose moment
     people do not agree on, are left out and counted.
 
     Attributes:
-        out: folder of the cache.
         data: folder of the data set, with metadata and videos.
         split: whose sentences.
         ties: where people gave several moments equally often, skip the sentence, or take the first or the shortest.
-        seconds: that a clip lasts.
-        frames: of each clip.
-        size: rows and columns of its pictures, in pixels.
-        codec: what makes latents of pictures: "none" for pixels, a folder, or an id on the Hub.
-        text: what makes features of sentences: folder or id on the Hub of a CLIP text model.
-        limit: at most so many clips.
-        shard_size: clips a shard.
     """
 
-    out: Path
     data: Path
     split: Split = "train"
     ties: Ties = "skip"
-    seconds: float = CHUNK_SECONDS
-    frames: int = 16
-    size: tuple[int, int] = (128, 128)
-    codec: str = DEFAULT_CODEC
-    text: str = DEFAULT_TEXT
-    limit: int | None = None
-    shard_size: int = 256
 
-    def execute(self) -> None:
-        """Write what is missing."""
-        check_number("--seconds", self.seconds, above=0.0)
-        counts = {"frames": self.frames, "shard-size": self.shard_size, "limit": self.limit}
-        for name, value in (*counts.items(), *(("size", side) for side in self.size)):
-            if value is not None:
-                check_integer(f"--{name}", value)
-        check_out(self.out)
+    def cut(self) -> "FilmCache":
+        """Cut and encode the clips."""
         from anchordiff.domains.video.didemo.moments import write_moments
 
-        began = time.perf_counter()
-        with working():
-            moments = write_moments(
-                self.out,
-                self.data,
-                split=self.split,
-                ties=self.ties,
-                seconds=self.seconds,
-                frames=self.frames,
-                size=self.size,
-                codec=self.codec,
-                text=self.text,
-                limit=self.limit,
-                shard_size=self.shard_size,
-            )
-        form = moments.format
-        left_out = ", ".join(f"{count} {reason}" for reason, count in moments.skipped.items())
-        show_table(
-            {
-                "clips": f"{moments.clips} of {form.frames} frames, {form.rows}×{form.cols}",
-                "left out": left_out or "none",
-                "latents": f"{form.channels}×{form.height}×{form.width}, {form.codec}",
-                "text": form.text,
-                "folder": str(self.out),
-                "seconds": f"{time.perf_counter() - began:.1f}",
-            }
-        )
+        return write_moments(self.out, self.data, split=self.split, ties=self.ties, **self.options)

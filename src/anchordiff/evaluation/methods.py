@@ -211,7 +211,8 @@ class FullSequence:
         """What tables call it."""
         several = f", {self.candidates} samples" if self.candidates > 1 else ""
         guided = ", guided" if self.guidance else ""
-        return f"full-sequence diffusion, {self.sampler.steps} steps{guided}{several}"
+        steps = "1 step" if self.sampler.steps == 1 else f"{self.sampler.steps} steps"
+        return f"full-sequence diffusion, {steps}{guided}{several}"
 
     def __post_init__(self) -> None:
         config = self.model.config

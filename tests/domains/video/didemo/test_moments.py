@@ -74,7 +74,7 @@ def shown(latents: torch.Tensor) -> list[list[int]]:
 def test_clips_begin_where_most_people_say(folder, tmp_path):
     moments = cut(tmp_path / "cache", folder)
     assert moments.clips == 3
-    assert moments.skipped == {"broken": 1, "too short": 1, "no video": 1, "no moment": 1}
+    assert moments.skipped == {"broken": 1, "too short": 1, "no film": 1, "no moment": 1}
     form, clips = read_cache(tmp_path / "cache", wanted={"seconds": 5.0, "frames": 8, "rows": ROWS})
     assert form == moments.format
     assert clips.captions == ("a thing moves there", "a thing moves here", "a thing moves there")
@@ -110,7 +110,7 @@ def test_the_command_tells_what_it_leaves_out(folder, tmp_path, capsys):
     assert main(words) == 0
     said = capsys.readouterr().out
     assert "3 of 16 frames, 16×16" in said
-    assert "1 broken, 1 too short, 1 no video, 1 no moment" in said
+    assert "1 broken, 1 too short, 1 no film, 1 no moment" in said
     assert main(words) == 1
     assert "folder must hold no cache yet" in capsys.readouterr().err
     assert main([*words, "--size", "0", "16"]) == 2

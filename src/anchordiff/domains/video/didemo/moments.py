@@ -1,51 +1,15 @@
 """Moments of DiDeMo's videos as a cache of latents."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, final, get_args
+from typing import get_args
 
-import numpy as np
-from jaxtyping import UInt8
-
-from anchordiff.checks import check_choice, check_integer, check_number
-from anchordiff.domains.video.codec import open_codec
+from anchordiff.checks import check_choice
 from anchordiff.domains.video.config import DEFAULT_CODEC, DEFAULT_TEXT
-from anchordiff.domains.video.data.cache import ClipFormat, write_cache
 from anchordiff.domains.video.didemo.download import VIDEOS
-from anchordiff.domains.video.didemo.metadata import (
-    CHUNK_SECONDS,
-    Caption,
-    Split,
-    Ties,
-    read_captions,
-)
-from anchordiff.domains.video.films import read_clip
-from anchordiff.domains.video.text import open_text
-from anchordiff.errors import CorruptFileError
-from anchordiff.progress import progress_bar
-
-Skipped = Literal["no moment", "no video", "broken", "too short"]
-"""Why a sentence has no clip: no moment was given by most people, its video is not there, or cannot be read whole, or
-ends before the clip does."""
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class Moments:
-    """What became of a split's sentences.
-
-    Attributes:
-        format: what the clips are.
-        clips: how many there are.
-        skipped: how many sentences have none, by reason.
-    """
-
-    format: ClipFormat
-    clips: int
-    skipped: Mapping[Skipped, int]
+from anchordiff.domains.video.didemo.metadata import CHUNK_SECONDS, Split, Ties, read_captions
+from anchordiff.domains.video.film_cache import FilmCache, Moment, write_films
 
 
 def write_moments(
@@ -62,10 +26,11 @@ def write_moments(
     limit: int | None = None,
     shard_size: int = 256,
     progress: bool | None = None,
-) -> Moments:
-    """Cut a clip out of its video for each sentence, and encode both; see `write_cache`.
+) -> FilmCache:
+    """Cut a clip out of its video for each sentence, and encode both; see `write_films`.
 
-    A clip begins where the moment does that most people gave. Sentences without one are left out, and counted.
+    A clip begins where the moment does that most people gave. Sentences without one are left out, and counted as
+    "no moment".
 
     Args:
         out: folder of the cache.
@@ -82,63 +47,32 @@ def write_moments(
         progress: show a bar; None shows it on a terminal.
 
     Raises:
-        ValueError: if an argument is out of its range, the codec cannot take pictures of that size, no sentence has a
-            clip, or `out` holds clips of another source.
+        ValueError: as for `write_films`.
         FileNotFoundError: if the metadata, the codec or the text model is missing, or no video is there.
         CorruptFileError: if the metadata are not what they should be.
     """
-    seconds = check_number("seconds", seconds, above=0.0)
     check_choice("ties", ties, get_args(Ties))
-    for name, value in (("frames", frames), ("size", size[0]), ("size", size[1]), ("shard_size", shard_size)):
-        check_integer(name, value)
-    if limit is not None:
-        check_integer("limit", limit)
     captions, videos = read_captions(folder, split), Path(folder) / VIDEOS
-    if not any((videos / f"{caption.video_id}.mp4").is_file() for caption in captions):
+    found = [(caption, caption.moment(ties=ties)) for caption in captions]
+    moments = [
+        Moment(film=videos / f"{caption.video_id}.mp4", text=caption.text, start=moment[0] * CHUNK_SECONDS)
+        for caption, moment in found
+        if moment is not None
+    ]
+    if not any(moment.film.is_file() for moment in moments):
         raise FileNotFoundError(f"folder must hold videos of split {split}, found none in {videos}")
-    opened = open_codec(codec)
-    if any(side % opened.factor for side in size):
-        raise ValueError(f"size must be divisible by the codec's {opened.factor}, found {size}")
-    skipped: Counter[Skipped] = Counter()
-    clips = 0
-
-    def cut() -> Iterator[tuple[UInt8[np.ndarray, "frames rows cols 3"], str]]:
-        nonlocal clips
-        for caption in progress_bar("encode", "caption", total=len(captions), shown=progress, over=captions):
-            if clips == limit:
-                return
-            found = _cut(caption, videos, ties=ties, seconds=seconds, frames=frames, size=size)
-            if isinstance(found, str):
-                skipped[found] += 1
-            else:
-                clips += 1
-                yield found, caption.text
-
-    made = write_cache(
+    made = write_films(
         out,
-        cut(),
-        codec=opened,
-        text=open_text(text),
-        seconds=seconds,
+        moments,
         source={"set": "didemo", "split": split, "ties": ties},
+        seconds=seconds,
+        frames=frames,
+        size=size,
+        codec=codec,
+        text=text,
+        limit=limit,
         shard_size=shard_size,
+        progress=progress,
     )
-    return Moments(format=made, clips=clips, skipped=MappingProxyType(dict(skipped)))
-
-
-def _cut(
-    caption: Caption, videos: Path, *, ties: Ties, seconds: float, frames: int, size: tuple[int, int]
-) -> UInt8[np.ndarray, "frames rows cols 3"] | Skipped:
-    """The clip of a sentence, or why it has none."""
-    moment = caption.moment(ties=ties)
-    if moment is None:
-        return "no moment"
-    film, start = videos / f"{caption.video_id}.mp4", moment[0] * CHUNK_SECONDS
-    try:
-        return read_clip(film, start=start, seconds=seconds, frames=frames, size=size)
-    except FileNotFoundError:
-        return "no video"
-    except CorruptFileError:
-        return "broken"
-    except ValueError:  # the arguments are checked, so it is the film
-        return "too short"
+    undecided = {"no moment": len(captions) - len(moments)} if len(moments) < len(captions) else {}
+    return replace(made, skipped=MappingProxyType({**made.skipped, **undecided}))
