@@ -2,17 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, get_type_hints
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from anchordiff import hub
-from anchordiff.anchors import AnchorSet
 from anchordiff.checks import check_integer, check_type
 from anchordiff.conditions import Condition
 from anchordiff.judge import FunctionJudge, Judge, Score
@@ -27,11 +24,9 @@ from anchordiff.pipeline.records import Generation, Plan
 from anchordiff.pipeline.request import GenerateOptions, Limits, Request, check_request
 from anchordiff.progress import progress_bar
 from anchordiff.samplers import ElementNoise
-from anchordiff.stages.config import Clamp, ClampDims
 from anchordiff.stages.denoiser import InterpDenoiser
 from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.stages.restoration import restore
-from anchordiff.tensors import check_tensor
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -172,7 +167,11 @@ class TwoStagePipeline:
             TypeError: if there is no such option.
         """
         condition = self._condition(condition, parts)
-        request = check_request(condition, num_samples, options, config=self.config, limits=self._limits)
+        encoders: tuple[Encoder[Any, Any], ...] = (self.keypoints.encoder,)
+        if not self.config.shared_encoder:
+            encoders += (self.denoiser.encoder,)
+        limits = Limits(device=self.device, encoders=encoders, num_levels=self.denoiser.config.num_levels)
+        request = check_request(condition, num_samples, options, config=self.config, limits=limits)
         groups = list(split(len(condition), num_samples, options.get("batch_size")))
         noise = ElementNoise.draw(len(request.anchors), generator=options.get("generator"))
         made: list[Generation] = []
@@ -239,74 +238,6 @@ class TwoStagePipeline:
             index=choice.index,
             generation=generation,
         )
-
-    def fill(
-        self,
-        keypoints: Float[Tensor, "batch K dim"],
-        anchors: AnchorSet,
-        condition: Condition | Any,  # noqa: ANN401
-        *parts: Any,  # noqa: ANN401
-        level: int | None = None,
-        walk: bool = False,
-        clamp: Clamp = "all_anchors",
-        clamp_dims: ClampDims = "all",
-    ) -> Generation:
-        """Fill in the steps between keypoints that are given, by stage 2 alone: for way points and drawn key frames.
-
-        Args:
-            keypoints: states at the anchors, in their own units, on the pipeline's device; as many for each condition,
-                condition-major.
-            anchors: their steps, one row for all or one for each; the first and the last step among them.
-            condition: what the trajectories are for, or the first of its parts, as for `generate`. What it knows itself
-                goes before keypoints.
-            *parts: as for `generate`.
-            level: corruption level that stage 2 is told, 1 … `num_levels`; by default the last.
-            walk: go down the levels one by one.
-            clamp: what stage 2 may not move: by default all keypoints.
-            clamp_dims: and which numbers of it.
-
-        Raises:
-            ValueError: if keypoints, anchors and condition do not fit each other or the stages, or a keypoint is not
-                finite.
-
-        Example:
-            >>> import anchordiff as ad
-            >>> pipe = ad.TwoStagePipeline.from_pretrained("particle-maze")
-            >>> maze = ad.Maze.random(rows=21, cols=21, seed=4)
-            >>> drawn = torch.tensor([[[1.5, 1.5], [9.5, 11.5], [19.5, 19.5]]])
-            >>> anchors = ad.AnchorSet(torch.tensor([[0, 30, 63]]), horizon=64)
-            >>> filled = pipe.fill(drawn, anchors, maze, drawn[:, 0], drawn[:, -1])
-            >>> torch.equal(filled.trajectory[:, [0, 30, 63]], drawn)
-            True
-        """
-        condition = self._condition(condition, parts)
-        check_type("anchors", anchors, AnchorSet)
-        check_tensor("keypoints", keypoints, "batch K dim")
-        dim = self.keypoints.config.states.dim
-        each, rest = divmod(len(keypoints), len(condition))
-        if rest or not each or keypoints.shape[1:] != (anchors.index.shape[1], dim):
-            raise ValueError(
-                f"keypoints must have the shape (a multiple of {len(condition)} conditions, "
-                f"{anchors.index.shape[1]} anchors, {dim} numbers of a state), found {tuple(keypoints.shape)}"
-            )
-        if keypoints.device != self.device:
-            raise ValueError(
-                f"keypoints must be on the pipeline's device {self.device}, found {keypoints.device}"
-            )
-        if not bool(keypoints.isfinite().all()):
-            place = (~keypoints.isfinite()).nonzero()[0].tolist()
-            raise ValueError(f"keypoints must be finite, found NaN or infinity at {place}")
-        options: GenerateOptions = {
-            "anchors": anchors, "horizon": anchors.horizon, "level": level, "walk": walk,
-            "clamp": clamp, "clamp_dims": clamp_dims,
-        }  # fmt: skip
-        request = check_request(condition, each, options, config=self.config, limits=self._limits)
-        with torch.inference_mode(), evaluating(self.denoiser), evaluating(self.keypoints):
-            filled = self._restore(
-                keypoints.to(self.dtype), request.anchors, self.encode(condition)[1], request
-            )
-        # As in `generate`: joined outside of inference mode.
-        return Generation.collate([filled])
 
     @classmethod
     def from_pretrained(
@@ -388,34 +319,23 @@ class TwoStagePipeline:
             noise=noise,
             callback=recorder.callback,
         )
-        made = self._restore(keypoints, anchors, scenes[1], request)
-        return replace(made, trace=recorder.trace(anchors, self.keypoints.config.states))
-
-    def _restore(
-        self, keypoints: Float[Tensor, "batch K dim"], anchors: AnchorSet, scene: Scene, request: Request
-    ) -> Generation:
-        """Stage 2 for keypoints."""
         restored = restore(
             self.denoiser,
             keypoints,
             anchors,
-            scene,
+            scenes[1],
             level=request.level,
             walk=request.walk,
             clamp=request.clamp,
             clamp_dims=request.clamp_dims,
         )
         return Generation(
-            trajectory=restored.trajectory, coarse=restored.coarse, keypoints=keypoints, anchors=anchors
+            trajectory=restored.trajectory,
+            coarse=restored.coarse,
+            keypoints=keypoints,
+            anchors=anchors,
+            trace=recorder.trace(anchors, self.keypoints.config.states),
         )
-
-    @property
-    def _limits(self) -> Limits:
-        """What a call may ask for."""
-        encoders: tuple[Encoder[Any, Any], ...] = (self.keypoints.encoder,)
-        if not self.config.shared_encoder:
-            encoders += (self.denoiser.encoder,)
-        return Limits(device=self.device, encoders=encoders, num_levels=self.denoiser.config.num_levels)
 
 
 def _device(network: nn.Module) -> torch.device:
