@@ -18,7 +18,6 @@ from anchordiff.pipeline import TwoStagePipeline
 from anchordiff.samplers import Sampler
 from anchordiff.stages.guidance import Guidance
 from anchordiff.stages.keypoints import KeypointDiffusion
-from anchordiff.stages.restoration import restore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,22 +169,15 @@ class TrueKeypoints:
     pipeline: TwoStagePipeline
     name: str = "true keypoints + stage 2"
 
-    @torch.inference_mode()
     def __call__(self, batch: TrajectoryBatch, generator: torch.Generator) -> Attempt:
         """Restore the expert's trajectories from their anchors."""
         config, truth = self.pipeline.config, batch.trajectory
         mask = Even(config.num_keypoints).sample(len(truth), truth.shape[1])
         anchors = AnchorSet.from_mask(mask.to(truth.device))
-        keypoints = anchors.gather(truth)
-        restored = restore(
-            self.pipeline.denoiser,
-            keypoints,
-            anchors,
-            self.pipeline.encode(batch.condition)[1],
-            clamp=config.clamp,
-            clamp_dims=config.clamp_dims,
+        filled = self.pipeline.fill(
+            anchors.gather(truth), anchors, batch.condition, clamp=config.clamp, clamp_dims=config.clamp_dims
         )
-        return Attempt(trajectory=restored.trajectory, keypoints=keypoints, coarse=restored.coarse)
+        return Attempt(trajectory=filled.trajectory, keypoints=filled.keypoints, coarse=filled.coarse)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from inspect import Parameter, signature
 from numbers import Integral
 from typing import Any, TypedDict, TypeVar, get_args, get_type_hints
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from anchordiff import nn
 from anchordiff.anchors import AnchorSet
@@ -20,7 +22,9 @@ from anchordiff.pipeline.config import PipelineConfig, SamplerName, make_sampler
 from anchordiff.samplers import Sampler
 from anchordiff.stages.config import Clamp, ClampDims
 from anchordiff.stages.guidance import ClassifierFreeGuidance, Guidance
+from anchordiff.tensors import check_tensor
 
+Method = TypeVar("Method", bound=Callable[..., Any])
 Value = TypeVar("Value")
 StepCallback = Callable[[int, float, "torch.Tensor", "torch.Tensor"], None]
 
@@ -46,6 +50,18 @@ class GenerateOptions(StageOptions, total=False):
     batch_size: int | None
     progress: bool
     callback: StepCallback | None
+
+
+def spelled_out(method: Method) -> Method:
+    """Show the names of `GenerateOptions` in a method's signature, for notebooks and `help`."""
+    shown = signature(method)
+    own = [p for p in shown.parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
+    options = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=False if hint is bool else None, annotation=hint)
+        for name, hint in get_type_hints(GenerateOptions).items()
+    ]
+    setattr(method, "__signature__", shown.replace(parameters=[*own, *options]))  # noqa: B010
+    return method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +147,38 @@ def check_request(
         clamp_dims=clamp_dims,
         guidance=guidance,
     )
+
+
+def check_keypoints(
+    keypoints: Float[torch.Tensor, "batch K dim"],
+    anchors: AnchorSet,
+    conditions: int,
+    *,
+    dim: int,
+    device: torch.device,
+) -> int:
+    """Refuse keypoints that stage 2 cannot fill in between.
+
+    Returns:
+        How many there are for each condition.
+
+    Raises:
+        ValueError: if they do not fit anchors and conditions, lie elsewhere, or are not finite.
+    """
+    check_type("anchors", anchors, AnchorSet)
+    check_tensor("keypoints", keypoints, "batch K dim")
+    each, rest = divmod(len(keypoints), conditions)
+    if rest or not each or keypoints.shape[1:] != (anchors.num_keypoints, dim):
+        raise ValueError(
+            f"keypoints must have the shape (a multiple of {conditions} conditions, "
+            f"{anchors.num_keypoints} anchors, {dim} numbers of a state), found {tuple(keypoints.shape)}"
+        )
+    if keypoints.device != device:
+        raise ValueError(f"keypoints must be on the pipeline's device {device}, found {keypoints.device}")
+    if not bool(keypoints.isfinite().all()):
+        place = (~keypoints.isfinite()).nonzero()[0].tolist()
+        raise ValueError(f"keypoints must be finite, found NaN or infinity at {place}")
+    return each
 
 
 def _check_types(options: GenerateOptions) -> None:

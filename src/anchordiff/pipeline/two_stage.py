@@ -1,46 +1,27 @@
 """Both stages as one planner."""
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from inspect import Parameter, signature
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, Unpack, get_type_hints
+from typing import Any, Unpack
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from anchordiff import hub
+from anchordiff.anchors import AnchorSet
 from anchordiff.checks import check_integer, check_type
 from anchordiff.conditions import Condition
 from anchordiff.judge import FunctionJudge, Judge, Score
-from anchordiff.nn.encoder import Encoder
-from anchordiff.nn.modes import evaluating
 from anchordiff.nn.scene import Scene
-from anchordiff.pipeline.batches import split
 from anchordiff.pipeline.config import PipelineConfig
 from anchordiff.pipeline.fit import check_stages
-from anchordiff.pipeline.recorder import Recorder
 from anchordiff.pipeline.records import Generation, Plan
-from anchordiff.pipeline.request import GenerateOptions, Limits, Request, check_request
-from anchordiff.progress import progress_bar
-from anchordiff.samplers import ElementNoise
+from anchordiff.pipeline.request import GenerateOptions, check_keypoints, check_request, spelled_out
+from anchordiff.pipeline.stages import Stages
+from anchordiff.stages.config import Clamp, ClampDims
 from anchordiff.stages.denoiser import InterpDenoiser
 from anchordiff.stages.keypoints import KeypointDiffusion
-from anchordiff.stages.restoration import restore
-
-Method = TypeVar("Method", bound=Callable[..., Any])
-
-
-def _spelled_out(method: Method) -> Method:
-    """Show the names of `GenerateOptions` in a method's signature, for notebooks and `help`."""
-    shown = signature(method)
-    own = [p for p in shown.parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
-    options = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=False if hint is bool else None, annotation=hint)
-        for name, hint in get_type_hints(GenerateOptions).items()
-    ]
-    setattr(method, "__signature__", shown.replace(parameters=[*own, *options]))  # noqa: B010
-    return method
 
 
 @hub.register
@@ -123,7 +104,7 @@ class TwoStagePipeline:
         self.denoiser.to(torch.device(device))
         return self
 
-    @_spelled_out
+    @spelled_out
     def generate(
         self, condition: Condition | Any, *parts: Any, num_samples: int = 1, return_trace: bool = False,  # noqa: ANN401
         **options: Unpack[GenerateOptions],
@@ -167,40 +148,14 @@ class TwoStagePipeline:
             TypeError: if there is no such option.
         """
         condition = self._condition(condition, parts)
-        encoders: tuple[Encoder[Any, Any], ...] = (self.keypoints.encoder,)
-        if not self.config.shared_encoder:
-            encoders += (self.denoiser.encoder,)
-        limits = Limits(device=self.device, encoders=encoders, num_levels=self.denoiser.config.num_levels)
-        request = check_request(condition, num_samples, options, config=self.config, limits=limits)
-        groups = list(split(len(condition), num_samples, options.get("batch_size")))
-        noise = ElementNoise.draw(len(request.anchors), generator=options.get("generator"))
-        made: list[Generation] = []
-        with ExitStack() as stack:
-            for network in (self.keypoints, self.denoiser):
-                if network.training:
-                    stack.enter_context(evaluating(network))
-            bar = stack.enter_context(
-                progress_bar(
-                    "generate",
-                    "batch",
-                    total=sum(len(group.batches) for group in groups),
-                    shown=options.get("progress", False),
-                )
-            )
-            stack.enter_context(torch.inference_mode())
-            for group in groups:
-                part = condition[group.conditions] if len(groups) > 1 else condition
-                scenes = self.encode(part)
-                for rows in group.batches:
-                    recorder = Recorder(options.get("callback"), keep=return_trace)
-                    own = ElementNoise(noise.seeds[rows])
-                    given = part if request.guidance else scenes[0]
-                    made.append(self._batch(given, scenes, request, rows, own, recorder))
-                    bar.update()
-        # Joined outside of inference mode, tensors can be changed and differentiated by the caller.
-        return Generation.collate(made)
+        request = check_request(
+            condition, num_samples, options, config=self.config, limits=self._stages.limits
+        )
+        return self._stages.generate(
+            condition, num_samples, request, options=options, keep_trace=return_trace
+        )
 
-    @_spelled_out
+    @spelled_out
     def plan(
         self,
         condition: Condition | Any,  # noqa: ANN401
@@ -238,6 +193,55 @@ class TwoStagePipeline:
             index=choice.index,
             generation=generation,
         )
+
+    def fill(
+        self,
+        keypoints: Float[Tensor, "batch K dim"],
+        anchors: AnchorSet,
+        condition: Condition | Any,  # noqa: ANN401
+        *parts: Any,  # noqa: ANN401
+        level: int | None = None,
+        walk: bool = False,
+        clamp: Clamp = "all_anchors",
+        clamp_dims: ClampDims = "all",
+    ) -> Generation:
+        """Fill in the steps between keypoints that are given, by stage 2 alone: for way points and drawn key frames.
+
+        Args:
+            keypoints: states at the anchors, in their own units, on the pipeline's device; as many for each condition,
+                condition-major.
+            anchors: their steps, one row for all or one for each; the first and the last step among them.
+            condition: what the trajectories are for, or the first of its parts, as for `generate`. What it knows itself
+                goes before keypoints.
+            *parts: as for `generate`.
+            level: corruption level that stage 2 is told, 1 … `num_levels`; by default the last.
+            walk: go down the levels one by one.
+            clamp: what stage 2 may not move: by default all keypoints.
+            clamp_dims: and which numbers of it.
+
+        Raises:
+            ValueError: if keypoints, anchors and condition do not fit each other or the stages, or a keypoint is not
+                finite.
+
+        Example:
+            >>> import anchordiff as ad
+            >>> pipe = ad.TwoStagePipeline.from_pretrained("particle-maze")
+            >>> maze = ad.Maze.random(rows=21, cols=21, seed=4)
+            >>> drawn = torch.tensor([[[1.5, 1.5], [9.5, 11.5], [19.5, 19.5]]])
+            >>> anchors = ad.AnchorSet(torch.tensor([[0, 30, 63]]), horizon=64)
+            >>> filled = pipe.fill(drawn, anchors, maze, drawn[:, 0], drawn[:, -1])
+            >>> torch.equal(filled.trajectory[:, [0, 30, 63]], drawn)
+            True
+        """
+        condition = self._condition(condition, parts)
+        dim = self.keypoints.config.states.dim
+        each = check_keypoints(keypoints, anchors, len(condition), dim=dim, device=self.device)
+        options: GenerateOptions = {
+            "anchors": anchors, "horizon": anchors.horizon, "level": level, "walk": walk,
+            "clamp": clamp, "clamp_dims": clamp_dims,
+        }  # fmt: skip
+        request = check_request(condition, each, options, config=self.config, limits=self._stages.limits)
+        return self._stages.fill(keypoints.to(self.dtype), condition, request)
 
     @classmethod
     def from_pretrained(
@@ -297,44 +301,12 @@ class TwoStagePipeline:
 
     def encode(self, condition: Condition) -> tuple[Scene, Scene]:
         """The scenes that the stages see, the first's and the second's."""
-        first = self.keypoints.encode(condition)
-        return first, first if self.config.shared_encoder else self.denoiser.encode(condition)
+        return self._stages.encode(condition)
 
-    def _batch(
-        self,
-        condition: Condition | Scene,
-        scenes: tuple[Scene, Scene],
-        request: Request,
-        rows: slice,
-        noise: ElementNoise,
-        recorder: Recorder,
-    ) -> Generation:
-        """Both stages for the samples `rows`, which belong to the encoded conditions."""
-        anchors = request.anchors[rows]
-        keypoints = self.keypoints.sample(
-            condition,
-            anchors,
-            sampler=request.sampler,
-            guidance=request.guidance,
-            noise=noise,
-            callback=recorder.callback,
-        )
-        restored = restore(
-            self.denoiser,
-            keypoints,
-            anchors,
-            scenes[1],
-            level=request.level,
-            walk=request.walk,
-            clamp=request.clamp,
-            clamp_dims=request.clamp_dims,
-        )
-        return Generation(
-            trajectory=restored.trajectory,
-            coarse=restored.coarse,
-            keypoints=keypoints,
-            anchors=anchors,
-            trace=recorder.trace(anchors, self.keypoints.config.states),
+    @property
+    def _stages(self) -> Stages:
+        return Stages(
+            keypoints=self.keypoints, denoiser=self.denoiser, shared_encoder=self.config.shared_encoder
         )
 
 
