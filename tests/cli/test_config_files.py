@@ -11,6 +11,7 @@ import tyro
 from anchordiff.cli import COMMANDS, PACKAGE, main
 from anchordiff.cli._configs import print_config, words_of
 from anchordiff.cli._domains import take_domain
+from anchordiff.cli.bundle import Bundle
 from anchordiff.configs import config_to_json
 from anchordiff.domains.domain import domain_names
 
@@ -155,23 +156,92 @@ def test_commands_that_are_printed(capsys):
         assert told in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("part", ["codec", "keypoints", "denoiser"])
-def test_recipes_are_those_of_the_bundled_weights(part):
-    name = "moving-shapes"
-    told = tomllib.loads((ROOT / "configs" / name / f"{part}.toml").read_text("utf-8"))
+RECIPES = sorted((ROOT / "configs").glob("*/*.toml"), key=str)
+WEIGHTS = ROOT / "src" / "anchordiff" / "weights"
+
+
+def flags_of(recipe):
+    told = tomllib.loads(recipe.read_text("utf-8"))
+    if recipe.stem == "bundle":
+        return tyro.cli(Bundle, args=words_of(told, Bundle, source=recipe))
+    part = recipe.stem.removesuffix("-first")
     module, cls = {"codec": ("codec", "TrainCodec")}.get(part, ("train", f"Train{part.capitalize()}"))
     kind = getattr(import_module(f"{PACKAGE}.{module}"), cls)
     words = [] if (domain := told.pop("domain", None)) is None else ["--domain", domain]
     domain, _ = take_domain(words)
     kind = kind.for_domain(domain)
-    flags = tyro.cli(kind, args=words_of(told, kind, source=Path(part)))
-    folder = ROOT / "src" / "anchordiff" / "weights" / name / part
-    trained = json.loads((folder / "training" / "config.json").read_text("utf-8"))
-    assert config_to_json(flags.train) == trained["train"]
-    objective = config_to_json(flags.objective)
-    assert {key: value for key, value in objective.items() if key != "masks"} == {
-        key: value for key, value in trained["objective"].items() if key != "masks"
+    return tyro.cli(kind, args=words_of(told, kind, source=recipe))
+
+
+def stored_config(recipe):
+    """What a bundled weight's training wrote down."""
+    part, first, _ = recipe.stem.partition("-first")
+    folder = WEIGHTS / recipe.parent.name / part / "training" / ("first" if first else "")
+    return json.loads((folder / "config.json").read_text("utf-8"))
+
+
+def common(told, stored):
+    """What both name; version 0.1 had fewer numbers."""
+    shared = told.keys() & stored.keys()
+    assert shared
+    return {key: told[key] for key in shared}, {key: stored[key] for key in shared}
+
+
+def test_every_bundled_weight_has_its_recipe():
+    parts = {(path.parent.name, path.stem) for path in RECIPES}
+    stored = {
+        (path.relative_to(WEIGHTS).parts[0], path.relative_to(WEIGHTS).parts[1])
+        for path in WEIGHTS.glob("*/*/training/config.json")
     }
-    if part != "codec":
-        assert config_to_json(flags.model.transformer) == trained["model"]["transformer"]
-        assert f"({flags.even_share}, Even" in trained["objective"]["masks"]
+    assert len(stored) == 7
+    assert stored | {(name, "bundle") for name, _ in stored} | {("particle-maze", "denoiser-first")} == parts
+
+
+@pytest.mark.parametrize(
+    "recipe", [r for r in RECIPES if r.stem != "bundle"], ids=lambda r: f"{r.parent.name}-{r.stem}"
+)
+def test_recipes_are_those_of_the_bundled_weights(recipe):
+    flags, trained = flags_of(recipe), stored_config(recipe)
+    assert config_to_json(flags.train) == trained["train"]
+    objective, stored = config_to_json(flags.objective), dict(trained["objective"])
+    if "masks" in stored:
+        assert f"({flags.even_share}, Even" in stored.pop("masks")
+    elif "even_share" in stored:
+        assert stored.pop("even_share") == flags.even_share
+    if "hinge" in stored:
+        assert objective["terms"]["hinge"] == {"weight": stored.pop("hinge"), "margin": stored.pop("margin")}
+    if (distance := stored.pop("distance_weight", None)) and "encoder" not in trained:
+        assert objective["terms"]["distance"]["weight"] == distance
+    told = {key: list(value) if isinstance(value, tuple) else value for key, value in objective.items()}
+    assert {key: told[key] for key in stored} == stored
+    if recipe.stem == "codec":
+        return
+    model, stored = config_to_json(flags.model), dict(trained["model"])
+    if "num_anchors" in stored:
+        stored["num_keypoints"] = stored.pop("num_anchors")
+    own, other = common(model.pop("transformer"), stored.pop("transformer"))
+    assert own == other
+    if "cache" not in trained["data"]:  # which tells a model its sizes
+        stored.pop("encoder" if "encoder" in trained else "scale")
+        if "encoder" in stored:
+            own, other = common(model.pop("encoder"), stored.pop("encoder"))
+            assert own == other
+        own, other = common(model, stored)
+        assert own == other
+        own, other = common(config_to_json(flags.data), trained["data"])
+        assert own == other
+    if trained.get("bootstrap"):
+        own, other = common(config_to_json(flags.bootstrap), trained["bootstrap"])
+        assert {**own, "keypoints": None} == {**other, "keypoints": None}
+
+
+@pytest.mark.parametrize("recipe", [r for r in RECIPES if r.stem == "bundle"], ids=lambda r: r.parent.name)
+def test_a_bundle_has_the_defaults_of_its_recipe(recipe):
+    flags = flags_of(recipe)
+    config = json.loads((WEIGHTS / recipe.parent.name / "model_index.json").read_text("utf-8"))["config"]
+    names = ("steps", "spacing", "sampler", "clamp", "clamp_dims")
+    assert [getattr(flags, name) for name in names] == [config[name] for name in names]
+    keypoints = json.loads((WEIGHTS / recipe.parent.name / "keypoints" / "config.json").read_text("utf-8"))
+    trained = stored_config(recipe.with_stem("keypoints"))
+    depth = keypoints["transformer"]["depth"]
+    assert depth == (flags.keypoint_blocks or trained["model"]["transformer"]["depth"])

@@ -17,6 +17,7 @@ from anchordiff.files import write_whole
 from anchordiff.hub.layout import CONFIG, INDEX, WEIGHTS
 from anchordiff.pipeline.config import PipelineConfig
 from anchordiff.samplers import Spacing
+from anchordiff.stages.config import Clamp, ClampDims
 from anchordiff.training.layout import TRAINING, has_run
 
 
@@ -37,6 +38,8 @@ class Bundle:
         steps: sampler steps by default.
         sampler: sampler of stage 1 by default.
         spacing: how the sampler's times lie between noise and data by default.
+        clamp: what stage 2 may not move by default.
+        clamp_dims: and in which numbers of a state.
         keypoint_blocks: blocks of stage 1's transformer to keep, from the first; by default all. Each block's
             estimate is trained, so the last ones can be left out where they gain nothing.
         half: store weights as 16-bit numbers, in half the space.
@@ -50,6 +53,8 @@ class Bundle:
     steps: int = PipelineConfig.steps
     sampler: Literal["flow", "heun", "ddim", "ddpm"] = PipelineConfig.sampler
     spacing: Spacing = PipelineConfig.spacing
+    clamp: Clamp = PipelineConfig.clamp
+    clamp_dims: ClampDims = PipelineConfig.clamp_dims
     keypoint_blocks: int | None = None
     half: tyro.conf.FlagCreatePairsOff[bool] = False
 
@@ -67,6 +72,8 @@ class Bundle:
             steps=self.steps,
             sampler=self.sampler,
             spacing=self.spacing,
+            clamp=self.clamp,
+            clamp_dims=self.clamp_dims,
         )
         dtype = torch.float16 if self.half else None
         ad.TwoStagePipeline(keypoints, denoiser, config).save_pretrained(self.out, dtype=dtype)
