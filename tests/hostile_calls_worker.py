@@ -187,6 +187,7 @@ def calls() -> dict[str, tuple[Callable[..., Any], list[Any], dict[str, Any]]]:
         "Even.sample": (masks.Even(3).sample, [2, 8], {"generator": GENERATOR}),
         "Random.sample": (masks.Random(3).sample, [2, 8], {"generator": GENERATOR, "taken": None}),
         "Stride": (masks.Stride, [2], {}),
+        "Spaced": (lambda spacing: masks.Spaced(spacing).sample(2, 8), [3], {}),
         "MaxGap": (masks.MaxGap, [3, 4], {}),
         "MaxGap.sample": (masks.MaxGap(4, 4).sample, [2, 12], {}),
         "Mixture": (masks.Mixture, [[(0.5, masks.Even(3)), (0.5, masks.Even(4))]], {}),

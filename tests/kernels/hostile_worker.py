@@ -139,6 +139,7 @@ CALLS: dict[Callable[..., object], tuple[list[object], dict[str, object]]] = {
     maze.random_mazes: ([SEED, "i8 batch"], {**MAZE, "density": st.tuples(NUMBERS, NUMBERS)}),
     maze.perfect_mazes: ([SEED, "i8 batch"], MAZE),
     maze.room_mazes: ([SEED, "i8 batch"], MAZE),
+    maze.cave_mazes: ([SEED, "i8 batch"], MAZE),
     sample.particle_samples: (
         [SEED, "i8 batch"],
         {**MAZE, "horizon": FEW, "threads": FEW, "clearance": LENGTH},

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from anchordiff.anchors import AnchorSet
 from anchordiff.interpolation import interpolate
-from anchordiff.masks import Ends, Even, Jittered, MaxGap, Mixture, Optimal, Random, Stride, TopScore
+from anchordiff.masks import Ends, Even, Jittered, MaxGap, Mixture, Optimal, Random, Spaced, Stride, TopScore
 
 
 def steps(mask):
@@ -48,6 +48,17 @@ def test_stride_counts_free_steps():
     assert steps(Stride(4, offset=3).sample(1, 10)) == [[3, 7]]
     assert steps((Ends() + Stride(2)).sample(1, 8)) == [[0, 1, 3, 5, 7]]
     assert steps((Stride(4) | Ends()).sample(1, 10)) == [[0, 4, 8, 9]]
+
+
+@given(st.integers(2, 200), st.integers(1, 30))
+def test_spaced_anchors_are_even_and_as_far_apart_as_they_can_be(horizon, spacing):
+    mask = Spaced(spacing).sample(2, horizon)
+    assert torch.equal(mask, Even(int(mask[0].sum())).sample(2, horizon))
+    gaps = mask[0].nonzero()[:, 0].diff()
+    # One anchor more or less would miss the spacing by as much or more.
+    assert abs((horizon - 1) / len(gaps) - spacing) <= max(spacing / (2 * len(gaps)), spacing - 1) + 1e-9
+    if (horizon - 1) % spacing == 0:
+        assert set(gaps.tolist()) == {spacing}
 
 
 @given(st.integers(4, 60), st.integers(0, 6), st.data())

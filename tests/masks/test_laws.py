@@ -13,6 +13,7 @@ from anchordiff.masks import (
     Mixture,
     Optimal,
     Random,
+    Spaced,
     Stride,
     TopScore,
 )
@@ -38,6 +39,7 @@ def samplers_of(count, horizon):
         Optimal(count, trajectory(horizon)),
         Ends() + TopScore(count - 2, trajectory(horizon)[..., 0]),
         Stride(horizon // count) | Ends(),
+        Spaced(horizon // count),
         Mixture([(0.25, Even(count)), (0.75, Ends() + Random(count - 2))]),
     ]
 
@@ -138,6 +140,7 @@ def test_impossible_draws_are_refused(sampler, batch, horizon, message):
         (lambda: Even(-2), "count must be an integer of at least 0"),
         (lambda: TopScore(-2, torch.zeros(1, 8)), "count must be an integer of at least 0"),
         (lambda: MaxGap(3, gap=0), "gap must be an integer of at least 1, found 0"),
+        (lambda: Spaced(0), "spacing must be an integer of at least 1, found 0"),
         (lambda: Stride(0), "step must be an integer of at least 1, found 0"),
         (lambda: Stride(2, offset=-1), "offset must be an integer of at least 0"),
         (lambda: Jittered(Even(3), -1), "amount must be an integer of at least 0"),

@@ -7,7 +7,7 @@ import torch
 
 from anchordiff.domains.maze import ParticleMazeConfig, ParticleMazeDataset
 from anchordiff.domains.maze.terms import Distances, WallHinge
-from anchordiff.masks import Even
+from anchordiff.masks import Even, Spaced
 from anchordiff.states import StateSpace
 from anchordiff.training.draw import Draw
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective, training_masks
@@ -160,6 +160,17 @@ def test_training_masks_are_even_in_a_share_and_random_between_the_ends_in_the_o
     assert mask.sum(dim=1).unique().tolist() == [5]
     even = (mask == Even(5).sample(1, 17)).all(dim=1)
     assert float(even.float().mean()) == pytest.approx(share, abs=0.07)
+
+
+def test_with_a_spacing_the_others_are_moved_a_little():
+    masks = training_masks(5, even_share=0.5, spacing=6)
+    for horizon in (19, 61):
+        mask = masks.sample(400, horizon, generator=torch.Generator().manual_seed(0))
+        even = Spaced(6).sample(1, horizon)
+        assert 0.4 < float((mask == even).all(dim=1).float().mean()) < 0.65
+        index = mask.nonzero()[:, 1].view(400, -1)
+        assert int((index - even.nonzero()[:, 1]).abs().max()) == 3
+        assert int(index.diff(dim=1).max()) <= 12
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])

@@ -12,6 +12,7 @@ from anchordiff.cli._domains import open_domain, with_domain
 from anchordiff.cli._runs import RunFlags, check_stage_folder, report
 from anchordiff.data.source import Source, TrainingData
 from anchordiff.domains.domain import Domain, StageConfig
+from anchordiff.masks.base import MaskSampler
 from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
 from anchordiff.training.bootstrap import Bootstrap
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective, training_masks
@@ -23,7 +24,8 @@ class TrainFlags(RunFlags):
     """Base of the commands that train stages.
 
     Attributes:
-        even_share: share of trajectories learned from at even anchors; those of the others are random.
+        even_share: share of trajectories learned from at even anchors; those of the others are random (with
+            --model.spacing, moved a little).
     """
 
     even_share: float = 0.75
@@ -36,6 +38,10 @@ class TrainFlags(RunFlags):
     def fit(self) -> None:
         """Train, or go on training."""
         self.fit_in(open_domain(self.domain))
+
+    def masks(self, model: StageConfig) -> MaskSampler:
+        """The anchors that a stage is trained on."""
+        return training_masks(model.num_keypoints, even_share=self.even_share, spacing=model.spacing)
 
     @abstractmethod
     def fit_in(self, domain: Domain) -> None:
@@ -97,7 +103,7 @@ class TrainKeypoints(TrainFlags):
             else training.load_stage(self.init, stages.KeypointDiffusion, name="--init").config
         )
         model, data = open_data(domain, flags.model, flags.data, trained=first)
-        masks = training_masks(model.num_keypoints, even_share=self.even_share)
+        masks = self.masks(model)
         result = training.fit_keypoints(
             model,
             data,
@@ -167,7 +173,7 @@ class TrainDenoiser(TrainFlags):
             else training.load_stage(self.init, stages.InterpDenoiser, name="--init").config
         )
         model, data = open_data(domain, flags.model, flags.data, trained=first)
-        masks = training_masks(model.num_keypoints, even_share=self.even_share)
+        masks = self.masks(model)
         keypoints = self.bootstrap.keypoints
         result = training.fit_denoiser(
             model,
@@ -221,12 +227,13 @@ class TrainPipeline(TrainFlags):
         for name in ("keypoints", "denoiser"):
             check_stage_folder(self.out / name, resume=self.resume)
         keypoints, data = open_data(domain, flags.keypoints, flags.data)
-        masks = training_masks(keypoints.num_keypoints, even_share=self.even_share)
+        masks = self.masks(keypoints)
         denoiser = replace(
             flags.denoiser,
             states=keypoints.states,
             horizon=keypoints.horizon,
             num_keypoints=keypoints.num_keypoints,
+            spacing=keypoints.spacing,
         )
         run = training.PipelineRun(
             keypoints=replace(flags.keypoint_objective, masks=masks),

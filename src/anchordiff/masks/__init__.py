@@ -20,6 +20,7 @@ from anchordiff.masks.mixture import Mixture
 from anchordiff.masks.nested import Nested
 from anchordiff.masks.optimal import Optimal
 from anchordiff.masks.random import Random
+from anchordiff.masks.spaced import Spaced
 from anchordiff.masks.stride import Stride
 from anchordiff.masks.top_score import TopScore
 
@@ -33,6 +34,7 @@ __all__ = [
     "Nested",
     "Optimal",
     "Random",
+    "Spaced",
     "Stride",
     "Sum",
     "TopScore",

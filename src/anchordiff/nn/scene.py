@@ -42,6 +42,7 @@ class Scene(TensorRecord, ABC):
     - `frame`: what is known of the trajectory, and around which line it lies.
     - `look` (optional): features of the places where the running estimate lies, made anew in every block: the map
       under a point, the distance to an obstacle. `compiled_look` is its form for a few tokens on a CPU.
+    - `length` (optional): how long the way is, for horizons that adapt.
     - `marks` (optional): features of each step that do not depend on the estimate, such as what of it is known.
 
     Attributes:
@@ -64,6 +65,13 @@ class Scene(TensorRecord, ABC):
             times: of the steps, in [0, 1]; `samples` is a multiple of the batch.
             horizon: steps of the whole trajectory.
         """
+
+    def length(self) -> Float[torch.Tensor, " batch"] | None:
+        """Estimated length of each condition's way, in units of the states; none where nobody knows.
+
+        A pipeline with an adaptive horizon goes by it.
+        """
+        return None
 
     def look(
         self, states: Float[torch.Tensor, "samples steps dim"]

@@ -34,6 +34,8 @@ class KeypointDiffusionConfig:
         states: what a state holds.
         horizon: steps of the trajectories that it is trained on.
         num_keypoints: anchors K that it is trained on.
+        spacing: steps from one even anchor to the next, for data of several horizons, of which each has its own K; none
+            where all trajectories have `num_keypoints`.
         schedule: noise schedule by name.
         prediction: what the network's raw output stands for; "eps" needs the schedule "linear_beta".
         transformer: sizes of the transformer over keypoints.
@@ -46,6 +48,7 @@ class KeypointDiffusionConfig:
     states: StateSpace = field(default_factory=StateSpace)
     horizon: int = 64
     num_keypoints: int = 8
+    spacing: int | None = None
     schedule: ScheduleName = "rectified"
     prediction: Prediction = "x0"
     transformer: TransformerConfig = field(default_factory=TransformerConfig)
@@ -54,6 +57,7 @@ class KeypointDiffusionConfig:
         rules = {
             "horizon": (self.horizon >= 2, "be at least 2"),
             "num_keypoints": (2 <= self.num_keypoints <= self.horizon, "lie in 2 ... horizon"),
+            "spacing": (self.spacing is None or self.spacing >= 1, "be at least 1"),
         }
         check_rules(self, rules)
         _check_order(self.states, self.transformer)
@@ -83,6 +87,7 @@ class InterpDenoiserConfig:
         horizon: steps of the trajectories that it is trained on.
         num_levels: corruption levels S; level 0 keeps every step, level S the fewest.
         num_keypoints: anchors K at level S.
+        spacing: as of `KeypointDiffusionConfig`.
         growth: how the number of anchors grows from level S to level 0.
         transformer: sizes of the transformer over all steps; with `causal` a step's estimate depends on x_s at that and
             earlier steps alone, beside the condition, the level and where anchors are.
@@ -96,6 +101,7 @@ class InterpDenoiserConfig:
     horizon: int = 64
     num_levels: int = 3
     num_keypoints: int = 8
+    spacing: int | None = None
     growth: Growth = "doubling"
     transformer: TransformerConfig = field(
         default_factory=lambda: TransformerConfig(width=96, cross_attention=False)
@@ -106,6 +112,7 @@ class InterpDenoiserConfig:
             "horizon": (self.horizon >= 2, "be at least 2"),
             "num_levels": (1 <= self.num_levels <= self.horizon, "lie in 1 ... horizon"),
             "num_keypoints": (2 <= self.num_keypoints <= self.horizon, "lie in 2 ... horizon"),
+            "spacing": (self.spacing is None or self.spacing >= 1, "be at least 1"),
         }
         check_rules(self, rules)
         _check_order(self.states, self.transformer)

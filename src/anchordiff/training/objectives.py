@@ -19,25 +19,33 @@ from anchordiff.checks import check_integer, check_number, check_rules
 from anchordiff.conditions import Condition
 from anchordiff.configs import exact
 from anchordiff.data.batch import TrajectoryBatch
-from anchordiff.masks import Ends, Even, MaskSampler, Mixture, Nested, Random
+from anchordiff.masks import Ends, Even, Jittered, MaskSampler, Mixture, Nested, Random, Spaced
 from anchordiff.nn.scene import Scene
 from anchordiff.stages.config import InterpDenoiserConfig
 from anchordiff.stages.loss import Term, add_terms
 from anchordiff.training.draw import Draw
 
 
-def training_masks(num_keypoints: int, *, even_share: float = 0.75) -> MaskSampler:
-    """The anchors that stages are trained on unless told otherwise: mostly even, else random between the ends.
+def training_masks(
+    num_keypoints: int, *, even_share: float = 0.75, spacing: int | None = None
+) -> MaskSampler:
+    """The anchors that stages are trained on unless told otherwise: mostly even.
+
+    The others are random between the ends, or with `spacing`, by which no gap gets wide, moved a little.
 
     Args:
         num_keypoints: anchors K.
         even_share: share of trajectories with even anchors.
+        spacing: steps from one anchor to the next instead of K, for data of several horizons.
 
     Raises:
         ValueError: if `even_share` does not lie in [0, 1].
     """
     check_integer("num_keypoints", num_keypoints, least=2)
     check_number("even_share", even_share, least=0.0, most=1.0)
+    if spacing is not None:
+        even = Spaced(spacing)
+        return Mixture([(even_share, even), (1 - even_share, Jittered(even, spacing // 2))])
     scattered = Ends() + Random(num_keypoints - 2)
     return Mixture([(even_share, Even(num_keypoints)), (1 - even_share, scattered)])
 
@@ -70,7 +78,7 @@ class KeypointObjective:
     ) -> dict[str, torch.Tensor]:
         """Loss of one batch and its terms: `diffusion`, and those of the domain."""
         size, horizon = batch.trajectory.shape[:2]
-        masks = self.masks or training_masks(model.config.num_keypoints)
+        masks = self.masks or training_masks(model.config.num_keypoints, spacing=model.config.spacing)
         mask = masks.sample(size, horizon, generator=draw.generator)
         anchors = _through_known(AnchorSet.from_mask(mask), batch.condition)
         made = model.loss(
@@ -183,7 +191,7 @@ class DenoiserObjective:
         level = config.num_levels
         if config.num_levels > 1 and draw.uniform() >= self.sparsest_share:
             level = 1 + int(draw.uniform() * (config.num_levels - 1))
-        base = self.masks or training_masks(config.num_keypoints)
+        base = self.masks or training_masks(config.num_keypoints, spacing=config.spacing)
         masks = Nested(base, config.num_levels, config.growth).sample(size, horizon, generator=generator)
         anchors = _through_known(AnchorSet.from_mask(masks[:, level]), batch.condition)
         truth = anchors.gather(x_0)

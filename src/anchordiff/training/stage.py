@@ -36,7 +36,9 @@ VALIDATION_SEED: Final = 0
 
 _FROZEN: Final = "keypoints"
 # Of a config: what may differ between a model and its first weights, since no weight's meaning hangs on it.
-_FREE: Final = ("horizon", "num_keypoints", "num_levels", "growth", "transformer.activation_checkpointing")
+_FREE: Final = (
+    "horizon", "num_keypoints", "spacing", "num_levels", "growth", "transformer.activation_checkpointing",
+)  # fmt: skip
 
 
 @final

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from anchordiff.anchors import AnchorSet
 from anchordiff.data.batch import TrajectoryBatch
-from anchordiff.masks import Even
+from anchordiff.masks import Even, Spaced
+from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
 from anchordiff.stages.denoiser import InterpDenoiser
 from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.stages.restoration import restore
@@ -35,7 +36,7 @@ def check_keypoints(
         `coarse_…` what is measured of the interpolated samples.
     """
     states = model.config.states
-    anchors = _even(model.config.num_keypoints, batch)
+    anchors = _even(model.config, batch)
     generator = torch.Generator().manual_seed(0)
     keypoints = model.sample(batch.condition, anchors, generator=generator)
     error = _error(states, keypoints, anchors.gather(batch.trajectory))
@@ -58,7 +59,7 @@ def check_denoiser(
         trajectories: as `coarse_…` before stage 2, without a prefix after it; with a stage `generated_coarse_…` and
         `generated_…`, the same from its keypoints.
     """
-    anchors = _even(model.config.num_keypoints, batch)
+    anchors = _even(model.config, batch)
     restored = restore(model, anchors.gather(batch.trajectory), anchors, batch.condition)
     values = {
         "position_error": _error(model.config.states, restored.trajectory, batch.trajectory),
@@ -73,9 +74,10 @@ def check_denoiser(
     return values
 
 
-def _even(count: int, batch: TrajectoryBatch) -> AnchorSet:
+def _even(config: KeypointDiffusionConfig | InterpDenoiserConfig, batch: TrajectoryBatch) -> AnchorSet:
     size, horizon = batch.trajectory.shape[:2]
-    anchors = AnchorSet.from_mask(Even(count).sample(size, horizon)).to(batch.trajectory.device)
+    even = Even(config.num_keypoints) if config.spacing is None else Spaced(config.spacing)
+    anchors = AnchorSet.from_mask(even.sample(size, horizon)).to(batch.trajectory.device)
     steps = batch.condition.known_steps(horizon)
     return anchors if steps is None else anchors.through(steps)
 

@@ -1,5 +1,6 @@
 """The maze encoder: any size, one element at a time, local, and blind to where the grid begins."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -16,13 +17,14 @@ from anchordiff.states import StateSpace
 
 CONFIG = MazeEncoderConfig(map_channels=6, convolution_blocks=1, cell_channels=8, attention_channels=8)
 PLAIN = replace(CONFIG, value_iteration=False)
+FAR_SIGHTED = replace(CONFIG, farthest=900.0, log_distances=True, plan_blocks=2)
 REACH = 3  # cells that one block after the first convolution looks in each direction
 
 
-@pytest.fixture(scope="module")
-def encoder(roughen):
+@pytest.fixture(scope="module", params=[CONFIG, FAR_SIGHTED], ids=["near", "far"])
+def encoder(roughen, request):
     torch.manual_seed(0)
-    return roughen(MazeEncoder(CONFIG, StateSpace())).requires_grad_(requires_grad=False)
+    return roughen(MazeEncoder(request.param, StateSpace())).requires_grad_(requires_grad=False)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def test_mazes_of_any_size_are_encoded_cell_by_cell(encoder, mazes, rows, cols, 
     assert scene.cells.shape == (batch, rows * cols, 8)
     assert scene.keys.shape == scene.values.shape == (batch, 4, rows * cols, 2)
     assert scene.distances.shape == (batch, 2, rows, cols)
-    assert scene.scalars.shape == (batch, CONFIG.scalar_size)
+    assert scene.scalars.shape == (batch, encoder.sizes.scalar_size)
     assert (scene.rows, scene.cols, len(scene)) == (rows, cols, batch)
     assert bool(torch.isfinite(scene.cells).all())
 
@@ -179,6 +181,47 @@ def test_scalars_are_the_way_over_the_reach_and_its_length(mazes):
     scalars = MazeEncoder(PLAIN, StateSpace(reach=10.0))(condition).scalars
     torch.testing.assert_close(scalars[:, :2], (condition.goal - condition.start) / 10)
     torch.testing.assert_close(scalars[:, 2], (condition.goal - condition.start).norm(dim=1) / 10)
+
+
+def corridor(length):
+    """One straight way, from one end to the other."""
+    walls = torch.ones(1, 3, length + 2, dtype=torch.bool)
+    walls[0, 1, 1:-1] = False
+    return MazeCondition(
+        walls=walls, sdf=torch.zeros_like(walls, dtype=torch.float32),
+        start=torch.tensor([[1.5, 1.5]]), goal=torch.tensor([[length + 0.5, 1.5]]),
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def test_far_sighted_the_whole_trajectory_is_told_how_long_the_plan_is():
+    torch.manual_seed(0)
+    encoder = MazeEncoder(FAR_SIGHTED, StateSpace())
+    scene = encoder(corridor(500))
+    assert float(scene.scalars[0, 3]) == pytest.approx(math.log(500) / math.log(901), abs=1e-5)
+    assert float(scene.length()) == pytest.approx(499)
+    assert MazeEncoder(PLAIN, StateSpace())(corridor(5)).length() is None
+    # And two cells far from both ends are told apart.
+    apart = []
+    for config in (FAR_SIGHTED, CONFIG):
+        torch.manual_seed(0)
+        encoder = MazeEncoder(replace(config, farthest=900.0, plan_blocks=0), StateSpace(reach=1e6))
+        cells = encoder(corridor(500)).cells[0].view(3, 502, -1)
+        apart.append(float((cells[1, 180] - cells[1, 183]).abs().max()))
+    assert apart[0] > 4 * apart[1]
+
+
+@torch.no_grad()
+def test_convolutions_over_the_plan_begin_as_nothing_and_then_see_the_cells_around(mazes):
+    condition = mazes(1, 9, 11)
+    plain = replace(FAR_SIGHTED, plan_blocks=0)
+    encoder, without = MazeEncoder(FAR_SIGHTED, StateSpace()), MazeEncoder(plain, StateSpace())
+    without.load_state_dict(encoder.state_dict(), strict=False)
+    for block in encoder.plan_blocks:
+        torch.nn.init.zeros_(block.second.bias)
+    torch.testing.assert_close(encoder(condition).cells, without(condition).cells)
+    torch.nn.init.normal_(encoder.plan_blocks[0].second.weight)
+    assert float((encoder(condition).cells - without(condition).cells).abs().min()) > 0
 
 
 @pytest.mark.parametrize("velocities", [False, True])

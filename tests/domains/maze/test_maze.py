@@ -63,7 +63,7 @@ def test_walls_are_the_mazes_own():
     assert not maze.walls.any()
 
 
-@pytest.mark.parametrize("make", [Maze.random, Maze.perfect, Maze.rooms])
+@pytest.mark.parametrize("make", [Maze.random, Maze.perfect, Maze.rooms, Maze.caves])
 def test_generated_mazes(make):
     maze = make(11, 15, seed=3)
     assert (maze.rows, maze.cols) == (11, 15)

@@ -71,6 +71,17 @@ def test_distances_reach_the_step_costs_and_leave_unreachable_cells_out(tiny_key
     assert float(model.encoder.value_iteration.linear.weight.grad.abs().sum()) > 0
 
 
+def test_distances_that_are_not_told_apart_are_left_out(tiny_keypoints):
+    model, batch = tiny_keypoints(), DATA.batch(range(3))
+    scene = model.encode(batch.condition)
+    near = batch.geodesic < 5.0
+    wrong = replace(scene, distances=torch.where(near, batch.geodesic, 123.0))
+    assert float(Distances(farthest=5.0).measure(made_of(batch.trajectory, wrong), batch)) == 0.0
+    assert float(Distances(farthest=6.0).measure(made_of(batch.trajectory, wrong), batch)) > 1.0
+    with pytest.raises(ValueError, match=r"farthest must be above 0, found 0.0"):
+        Distances(farthest=0.0)
+
+
 def test_without_distances_in_the_batch_the_term_is_refused_unless_it_weighs_nothing(tiny_keypoints):
     batch = replace(DATA.batch(range(2)), geodesic=None)
     made = made_of(batch.trajectory, tiny_keypoints().encode(batch.condition))

@@ -5,8 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anchordiff.domains.maze.value_iteration import FAR, ValueIteration, fixed_point, sweep
+from anchordiff.domains.maze.value_iteration import ValueIteration, fixed_point, sweep
 
+FAR = 200.0
 STEPS = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
 
 
@@ -28,6 +29,12 @@ def test_each_source_of_each_maze_is_at_distance_zero_and_none_beyond_far(roughe
     assert float(distance.min()) == 0
     assert float(distance.max()) <= FAR
     assert len(distance.unique()) > 10
+
+
+def test_what_no_step_reaches_stays_at_the_farthest():
+    layer = ValueIteration(2, farthest=3.0)
+    distance = layer(torch.zeros(1, 2, 3, 12), torch.tensor([[0]]))
+    assert distance[0, 0, 0].tolist() == [0.0, 1.0, 2.0] + [3.0] * 7
 
 
 @settings(max_examples=15)

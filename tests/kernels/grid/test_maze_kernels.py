@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anchordiff.kernels.grid.maze import perfect_mazes, random_mazes, room_mazes
+from anchordiff.kernels.grid.maze import cave_mazes, perfect_mazes, random_mazes, room_mazes
 
 
 def depth_first(*args, **options):
@@ -16,7 +16,7 @@ def wilson(*args, **options):
     return perfect_mazes(*args, method="wilson", **options)
 
 
-KINDS = [random_mazes, depth_first, wilson, room_mazes]
+KINDS = [random_mazes, depth_first, wilson, room_mazes, cave_mazes]
 
 
 def reached_from(walls, cell):
@@ -80,6 +80,21 @@ def test_rooms_are_joined_and_none_is_long(side):
         assert runs <= max(side - 2, 5)
     walls = room_mazes(0, np.arange(200), rows=21, cols=21).walls[:, 1:-1, 1:-1]
     assert 0.1 < walls.mean() < 0.4
+
+
+def test_caves_are_what_their_automaton_leaves():
+    walls = cave_mazes(0, np.arange(300), rows=24, cols=31, min_l1=4).walls
+    inner = walls[:, 1:-1, 1:-1]
+    assert 0.2 < inner.mean() < 0.45
+    # Rock hangs together: cells that nothing like them touches are few, where scattered ones have many.
+    around = sum(
+        np.roll(walls, (i, j), axis=(1, 2)).astype(int)
+        for i, j in ((1, 0), (-1, 0), (0, 1), (0, -1))
+    )[:, 1:-1, 1:-1]  # fmt: skip
+    lone = (inner & (around == 0)) | (~inner & (around == 4))
+    assert lone.mean() < 0.002
+    scattered = random_mazes(0, np.arange(50), density=(0.4, 0.4), min_l1=0).walls
+    assert (scattered[:, 1:-1, 1:-1] & ~scattered[:, :-2, 1:-1] & ~scattered[:, 2:, 1:-1]).mean() > 0.05
 
 
 def test_density_is_drawn_uniformly_from_its_interval():

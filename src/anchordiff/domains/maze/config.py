@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal, final
 
@@ -26,6 +27,11 @@ class MazeEncoderConfig(EncoderConfig):
         map_channels: channels of the convolutions.
         convolution_blocks: residual blocks of two 3 × 3 convolutions after the first convolution.
         value_iteration: plan over the grid by value iteration with learned step costs.
+        farthest: distance of cells that no step reaches, in cells: longer ways are not told apart.
+        log_distances: tell distances by their logarithms, for ways of hundreds of cells, and the way's length to the
+            whole trajectory; without it they are squashed at 10 to 20 cells.
+        plan_blocks: residual blocks of two 3 × 3 convolutions over cells with what value iteration found, so that a
+            cell knows which way the plan leads.
         cell_channels: channels of a cell's features.
         attention_channels: channels of keys and values over all heads; 0 leaves attention to cells out.
         attention_heads: heads of the attention to cells.
@@ -38,6 +44,9 @@ class MazeEncoderConfig(EncoderConfig):
     map_channels: int = 32
     convolution_blocks: int = 2
     value_iteration: bool = True
+    farthest: float = 200.0
+    log_distances: bool = False
+    plan_blocks: int = 0
     cell_channels: int = 64
     attention_channels: int = 64
     attention_heads: int = 4
@@ -46,6 +55,8 @@ class MazeEncoderConfig(EncoderConfig):
         rules = {
             "map_channels": (self.map_channels >= 1, "be at least 1"),
             "convolution_blocks": (self.convolution_blocks >= 0, "not be negative"),
+            "farthest": (1 < self.farthest < math.inf, "be above 1 and finite"),
+            "plan_blocks": (self.plan_blocks >= 0, "not be negative"),
             "cell_channels": (self.cell_channels >= 1, "be at least 1"),
             "attention_heads": (self.attention_heads >= 1, "be at least 1"),
         }
@@ -58,8 +69,13 @@ class MazeEncoderConfig(EncoderConfig):
 
     @property
     def scalar_size(self) -> int:
-        """The way from start to goal, and its length."""
-        return 3
+        """The way from start to goal as the crow flies, and its length; and how long the plan is."""
+        return 3 + self.tells_length
+
+    @property
+    def tells_length(self) -> bool:
+        """Whether the whole trajectory is told how long the plan is."""
+        return self.log_distances and self.value_iteration
 
     @property
     def look_size(self) -> int:

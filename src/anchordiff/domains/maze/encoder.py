@@ -1,10 +1,11 @@
 """From a maze with a start and a goal to features of its cells.
 
 What depends on the condition alone is computed here, once a plan: convolutions over walls and signed distance, value
-iteration from both ends (`anchordiff.domains.maze.value_iteration`), and the keys and values that trajectories attend
-to. Space is kept throughout: nothing is pooled.
+iteration from both ends (`anchordiff.domains.maze.value_iteration`), convolutions over what it found, and the keys and
+values that trajectories attend to. Space is kept throughout: nothing is pooled.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -16,7 +17,7 @@ from torch.nn import functional
 from anchordiff.domains.maze.condition import MazeCondition
 from anchordiff.domains.maze.config import OFFSET_OCTAVES, MazeEncoderConfig
 from anchordiff.domains.maze.judge import MazeJudge
-from anchordiff.domains.maze.value_iteration import FAR, ValueIteration
+from anchordiff.domains.maze.value_iteration import ValueIteration
 from anchordiff.kernels.grid.cell_features import Cells, look_up
 from anchordiff.nn.encoder import Encoder
 from anchordiff.nn.fourier import fourier_features, fourier_size
@@ -68,6 +69,14 @@ class MazeScene(Scene):
         moves = (start != goal).any(dim=1)[:, None, None]
         return replace(frame, spread=frame.spread * moves)
 
+    def length(self) -> Float[Tensor, " batch"] | None:
+        """Estimated distance from the start's cell to the goal's; see `Scene.length`."""
+        if self.distances.shape[1] == 0:
+            return None
+        goals = self.cell_index(self.goal[:, None])
+        found: Tensor = self.distances[:, 0].flatten(1).gather(1, goals)[:, 0]
+        return found
+
     def cell_index(self, positions: Float[Tensor, "batch points 2"]) -> Int[Tensor, "batch points"]:
         """Flat index of the cell that holds each position; positions outside take the nearest cell."""
         # Truncation rounds up below zero, which the clamp undoes.
@@ -106,6 +115,21 @@ class MazeScene(Scene):
         return look
 
 
+class _PlanBlock(nn.Module):
+    """A residual block over cells with their features last, narrower inside."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, hidden, kernel_size=3, padding=1)
+        self.second = nn.Conv2d(hidden, channels, kernel_size=3, padding=1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = functional.gelu(self.first(functional.gelu(x).permute(0, 3, 1, 2)))
+        out: Tensor = x + self.second(inner).permute(0, 2, 3, 1)
+        return out
+
+
 class _ResidualBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -138,11 +162,12 @@ class MazeEncoder(Encoder[MazeCondition, MazeScene]):
         self.blocks = nn.Sequential(*(_ResidualBlock(channels) for _ in range(config.convolution_blocks)))
         plan_size = 0
         if config.value_iteration:
-            self.value_iteration = ValueIteration(2)
-            plan_size = 6 + fourier_size(1, octaves=_FRACTION_OCTAVES)
+            self.value_iteration = ValueIteration(2, farthest=config.farthest)
+            plan_size = 6 + fourier_size(1, octaves=self._fraction_octaves)
         hidden = config.cell_channels
         self.mix_features = nn.Linear(channels + plan_size, hidden)
         self.mix_position = nn.Linear(2 * _AXIS_SIZE, hidden, bias=False)
+        self.plan_blocks = nn.ModuleList(_PlanBlock(hidden, channels) for _ in range(config.plan_blocks))
         self.to_cells = nn.Linear(hidden, hidden)
         if config.attention_channels:
             self.to_keys_values = nn.Linear(config.cell_channels, 2 * config.attention_channels)
@@ -165,10 +190,13 @@ class MazeEncoder(Encoder[MazeCondition, MazeScene]):
             ends = torch.stack([condition.start, condition.goal], dim=1).long()
             sources = ends[..., 1] * cols + ends[..., 0]
             distances = self.value_iteration(padded, sources)
-            parts.append(_plan_features(distances, sources))
+            parts.append(self._plan_features(distances, sources))
         mixed = self.mix_features(torch.cat(parts, dim=-1)).unflatten(1, (rows, cols))
         for_x, for_y = self._embed_positions(condition)
-        mixed = mixed.add_(for_y[:, :, None]).add_(for_x[:, None, :]).flatten(1, 2)
+        mixed = mixed.add_(for_y[:, :, None]).add_(for_x[:, None, :])
+        for block in self.plan_blocks:
+            mixed = block(mixed)
+        mixed = mixed.flatten(1, 2)
         cells = self.to_cells(functional.gelu(mixed))
         keys = values = cells.new_zeros(batch, 0, rows * cols, 0)
         if self.sizes.attention_channels:
@@ -177,12 +205,41 @@ class MazeEncoder(Encoder[MazeCondition, MazeScene]):
         # The weights' dtype also under autocast, so that an encoding can be used outside it.
         dtype = self.to_cells.weight.dtype
         way = (condition.goal - condition.start) / self.states.reach
+        scalars = [way, way.norm(dim=-1, keepdim=True)]
+        if self.sizes.tells_length:
+            scalars.append(_log(_shortest(distances, sources)[:, 0], self.sizes.farthest))
         return MazeScene(
             keys=keys.to(dtype), values=values.to(dtype),
-            scalars=torch.cat([way, way.norm(dim=-1, keepdim=True)], dim=-1),
+            scalars=torch.cat(scalars, dim=-1),
             cells=cells.to(dtype), distances=distances.to(dtype), start=condition.start, goal=condition.goal,
             rows=rows, cols=cols, states=self.states,
         )  # fmt: skip
+
+    @property
+    def _fraction_octaves(self) -> int:
+        """Enough to tell apart two cells of the longest way."""
+        return (
+            math.ceil(math.log2(self.sizes.farthest)) - 1 if self.sizes.log_distances else _FRACTION_OCTAVES
+        )
+
+    def _plan_features(
+        self, distances: Float[Tensor, "batch ends rows cols"], sources: Int[Tensor, "batch ends"]
+    ) -> Float[Tensor, "batch cells features"]:
+        """Where a cell lies between the ends, and how much longer a path through it is than the shortest."""
+        from_start, to_goal = distances.flatten(2).unbind(dim=1)
+        farthest = self.sizes.farthest
+        shortest = _shortest(distances, sources)[:, 0].clamp(max=farthest)
+        detour = (from_start + to_goal - shortest).clamp(min=0.0)
+        fraction = from_start / (from_start + to_goal + 1e-3)
+        scalars = [torch.exp(-2 * detour), torch.exp(-detour / 2), torch.tanh(detour / _SQUASH)]
+        if self.sizes.log_distances:
+            scalars += [_log(from_start, farthest), _log(to_goal, farthest)]
+            scalars.append(_log(shortest, farthest).expand_as(detour))
+        else:
+            scalars += [torch.tanh(from_start / _SQUASH), torch.tanh(to_goal / _SQUASH)]
+            scalars.append(torch.tanh(shortest / (2 * _SQUASH)).expand_as(detour))
+        waves = fourier_features(fraction[..., None], octaves=self._fraction_octaves)
+        return torch.cat([torch.stack(scalars, dim=-1), waves], dim=-1)
 
     def _embed_positions(
         self, condition: MazeCondition
@@ -205,21 +262,12 @@ def _axis_features(
     return fourier_features(relative, octaves=_POSITION_OCTAVES)
 
 
-def _plan_features(
+def _shortest(
     distances: Float[Tensor, "batch ends rows cols"], sources: Int[Tensor, "batch ends"]
-) -> Float[Tensor, "batch cells features"]:
-    """Where a cell lies between the ends, and how much longer a path through it is than the shortest."""
-    from_start, to_goal = distances.flatten(2).unbind(dim=1)
-    shortest = from_start.gather(1, sources[:, 1:]).clamp(max=FAR)
-    detour = (from_start + to_goal - shortest).clamp(min=0.0)
-    fraction = from_start / (from_start + to_goal + 1e-3)
-    scalars = [
-        torch.exp(-2 * detour),
-        torch.exp(-detour / 2),
-        torch.tanh(detour / _SQUASH),
-        torch.tanh(from_start / _SQUASH),
-        torch.tanh(to_goal / _SQUASH),
-        torch.tanh(shortest / (2 * _SQUASH)).expand_as(detour),
-    ]
-    waves = fourier_features(fraction[..., None], octaves=_FRACTION_OCTAVES)
-    return torch.cat([torch.stack(scalars, dim=-1), waves], dim=-1)
+) -> Float[Tensor, "batch 1 1"]:
+    """Estimated distance from start to goal, in cells."""
+    return distances[:, :1].flatten(2).gather(2, sources[:, None, 1:])
+
+
+def _log(distances: Tensor, farthest: float) -> Tensor:
+    return torch.log1p(distances) / math.log1p(farthest)

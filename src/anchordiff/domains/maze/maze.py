@@ -19,7 +19,7 @@ from anchordiff.checks import BOOLS, FLOATS, check_array, check_integer, check_n
 from anchordiff.domains.maze.picture import dark_cells
 from anchordiff.kernels.grid.distance import signed_distance
 from anchordiff.kernels.grid.grid_path import shortest_path
-from anchordiff.kernels.grid.maze import perfect_mazes, random_mazes, room_mazes
+from anchordiff.kernels.grid.maze import cave_mazes, perfect_mazes, random_mazes, room_mazes
 from anchordiff.kernels.grid.polyline import points_in_wall, polyline_is_free, smooth_path
 
 Position = Sequence[float] | Float[np.ndarray, "2"]
@@ -153,6 +153,17 @@ class Maze:
             seed: which maze.
         """
         return cls(room_mazes(seed, np.zeros(1, int), rows=rows, cols=cols, min_l1=0).walls[0])
+
+    @classmethod
+    def caves(cls, rows: int = 21, cols: int = 21, *, seed: int = 0) -> "Maze":
+        """Grow caves; see `anchordiff.kernels.grid.maze.cave_mazes`.
+
+        Args:
+            rows: of the grid, border included.
+            cols: of the grid, border included.
+            seed: which maze.
+        """
+        return cls(cave_mazes(seed, np.zeros(1, int), rows=rows, cols=cols, min_l1=0).walls[0])
 
     def padded(self, rows: int, cols: int) -> "Maze":
         """The same maze with walls added on the right and below; what was at a position stays there.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Final, final
+from typing import ClassVar, final
 
 import torch
 from jaxtyping import Float
@@ -13,8 +13,6 @@ from anchordiff.domains.maze.clearance import wall_distance
 from anchordiff.domains.maze.data.batch import ParticleBatch
 from anchordiff.records import TensorRecord
 from anchordiff.stages.loss import StageLoss, Term
-
-_FAR: Final = 60.0  # cells: longer distances are not told apart
 
 
 @final
@@ -56,11 +54,21 @@ class Distances(Term):
 
     Attributes:
         weight: of the term in the loss.
+        farthest: distance in cells beyond which none is told apart.
+
+    Raises:
+        ValueError: if `weight` is negative or `farthest` is not above 0.
     """
 
     of_encoder: ClassVar[bool] = True
 
     weight: float = 0.1
+    farthest: float = 60.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.farthest > 0:
+            raise ValueError(f"farthest must be above 0, found {self.farthest}")
 
     def measure(self, made: StageLoss, batch: TensorRecord) -> Float[torch.Tensor, ""] | None:
         """Mean error, in cells.
@@ -75,7 +83,7 @@ class Distances(Term):
             return None
         if batch.geodesic is None:
             raise ValueError("batch must hold geodesic distances for the auxiliary loss, found none")
-        reached = batch.geodesic < _FAR
+        reached = batch.geodesic < self.farthest
         target = torch.where(reached, batch.geodesic, 0.0)
         error = torch.nn.functional.smooth_l1_loss(distances, target, reduction="none", beta=0.5)
         return (error * reached).sum() / reached.sum().clamp(min=1)

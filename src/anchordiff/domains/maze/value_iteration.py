@@ -19,9 +19,6 @@ from torch.nn import functional
 
 from anchordiff.kernels.grid.value_iteration import settle
 
-FAR: Final = 200.0
-"""Distance of a cell that no step has reached yet, in cells."""
-
 _NEIGHBOURS: Final = [(i, j) for i in (0, 1, 2) for j in (0, 1, 2) if (i, j) != (1, 1)]
 
 
@@ -35,10 +32,14 @@ class ValueIteration(nn.Module):
         channels: channels of the map that costs are read from, in 3 × 3 windows.
         hidden: hidden channels of the cost network.
         gradient_sweeps: sweeps that gradients flow through.
+        farthest: distance of a cell that no step has reached yet, in cells.
     """
 
-    def __init__(self, channels: int, *, hidden: int = 32, gradient_sweeps: int = 2) -> None:
+    def __init__(
+        self, channels: int, *, hidden: int = 32, gradient_sweeps: int = 2, farthest: float = 200.0
+    ) -> None:
         super().__init__()
+        self.farthest = farthest
         self.gradient_sweeps = gradient_sweeps
         self.window = nn.Conv2d(channels, hidden, kernel_size=3)
         self.linear = nn.Conv2d(channels, 8, kernel_size=3)
@@ -50,7 +51,7 @@ class ValueIteration(nn.Module):
     def forward(
         self, padded: Float[Tensor, "batch channels _ _"], sources: Int[Tensor, "batch sources"]
     ) -> Float[Tensor, "batch sources rows cols"]:
-        """Distance of every cell to each source, in cells, at most `FAR`.
+        """Distance of every cell to each source, in cells, at most `farthest`.
 
         Args:
             padded: the map with a border of one cell all around.
@@ -60,10 +61,9 @@ class ValueIteration(nn.Module):
         rows, cols = rows - 2, cols - 2
         logits = self.linear(padded) + self.mix(functional.relu(self.window(padded)))
         # The factor lets costs that differ hundredfold grow from small weights within a few hundred updates.
-        costs = (8 * logits.float()).clamp(-3.0, math.log(FAR)).exp()
-        distance = torch.full(
-            (batch, sources.shape[1], rows * cols), FAR, dtype=torch.float32, device=padded.device
-        )
+        costs = (8 * logits.float()).clamp(-3.0, math.log(self.farthest)).exp()
+        shape = (batch, sources.shape[1], rows * cols)
+        distance = torch.full(shape, self.farthest, dtype=torch.float32, device=padded.device)
         distance = distance.scatter(2, sources[..., None], 0.0).view(batch, -1, rows, cols)
         distance = fixed_point(distance, costs.detach())
         if torch.is_grad_enabled():
@@ -77,7 +77,7 @@ def sweep(
 ) -> Float[Tensor, "batch sources rows cols"]:
     """One step of value iteration at every cell."""
     rows, cols = distance.shape[-2:]
-    padded = functional.pad(distance, (1, 1, 1, 1), value=FAR)
+    padded = functional.pad(distance, (1, 1, 1, 1), value=math.inf)
     for k, (i, j) in enumerate(_NEIGHBOURS):
         through = padded[:, :, i : i + rows, j : j + cols] + costs[:, k : k + 1]
         distance = torch.minimum(distance, through)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from anchordiff.kernels._jit import kernel
 from anchordiff.kernels.grid._random import draw, draw_ahead, draw_below, draw_uniform, skip
 
-RANDOM, DEPTH_FIRST, WILSON, ROOMS = range(4)
+RANDOM, DEPTH_FIRST, WILSON, ROOMS, CAVES = range(5)
 
 Walls = NDArray[np.bool_]
 State = NDArray[np.uint64]
@@ -18,6 +18,8 @@ Ints = NDArray[np.int64]
 
 _STEPS = np.array([[-1, 0], [1, 0], [0, -1], [0, 1]])
 _LARGEST_ROOM = 5
+_CAVE_DENSITY = (0.38, 0.48)
+_CAVE_ROUNDS = 3
 
 
 @kernel()
@@ -148,6 +150,27 @@ def divide_rooms(walls: Walls, state: State, work: Ints) -> None:
 
 
 @kernel()
+def grow_caves(walls: Walls, state: State, work: Ints) -> None:
+    """Scatter walls, then let each inner cell be what most of the nine cells around it are, three times over.
+
+    `work` (cells) holds a round's outcome.
+    """
+    rows, cols = walls.shape
+    scatter_walls(walls, state, _CAVE_DENSITY[0], _CAVE_DENSITY[1], work)
+    for _ in range(_CAVE_ROUNDS):
+        for i in range(1, rows - 1):
+            for j in range(1, cols - 1):
+                count = 0
+                for k in range(i - 1, i + 2):
+                    for m in range(j - 1, j + 2):
+                        count += walls[k, m]
+                work[i * cols + j] = count
+        for i in range(1, rows - 1):
+            for j in range(1, cols - 1):
+                walls[i, j] = work[i * cols + j] >= 5
+
+
+@kernel()
 def draw_maze(kind: int, walls: Walls, state: State, lowest: float, highest: float, work: Ints) -> None:
     """Draw the walls of a kind; `lowest` and `highest` bound the density of `RANDOM` ones."""
     if kind == RANDOM:
@@ -156,6 +179,8 @@ def draw_maze(kind: int, walls: Walls, state: State, lowest: float, highest: flo
         carve_depth_first(walls, state, work)
     elif kind == WILSON:
         carve_wilson(walls, state, work)
+    elif kind == CAVES:
+        grow_caves(walls, state, work)
     else:
         divide_rooms(walls, state, work)
 

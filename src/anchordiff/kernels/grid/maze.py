@@ -1,4 +1,4 @@
-"""Random mazes: scattered walls, perfect mazes and rooms, with starts and goals.
+"""Random mazes: scattered walls, perfect mazes, rooms and caves, with starts and goals.
 
 A maze has a closed border. Its starts and goals are free cells (row, col), connected with one another and at least
 `min_l1` apart, |Δrow| + |Δcol|. Each maze is a pure function of (seed, index) and the options, whatever the
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from anchordiff.checks import INTEGERS, check_array, check_integer, check_number
 from anchordiff.kernels._jit import kernel
 from anchordiff.kernels.grid._draw_maze import (
+    CAVES,
     DEPTH_FIRST,
     RANDOM,
     ROOMS,
@@ -31,9 +32,14 @@ from anchordiff.kernels.grid._draw_maze import (
 from anchordiff.kernels.grid._grid_checks import MAX_SIDE
 from anchordiff.kernels.grid._random import open_stream
 
-Kind = Literal["random", "depth_first", "wilson", "rooms"]
+Kind = Literal["random", "depth_first", "wilson", "rooms", "caves"]
 
-KINDS: dict[str, int] = {"random": RANDOM, "depth_first": DEPTH_FIRST, "wilson": WILSON, "rooms": ROOMS}
+KINDS: dict[str, int] = {
+    "random": RANDOM, "depth_first": DEPTH_FIRST, "wilson": WILSON, "rooms": ROOMS, "caves": CAVES,
+}  # fmt: skip
+
+ON_LATTICE: frozenset[int] = frozenset((DEPTH_FIRST, WILSON, ROOMS))
+"""Kinds whose free cells lie on a lattice, so that sides must be odd."""
 
 MOST_PAIRS = 1_000_000
 
@@ -133,13 +139,35 @@ def room_mazes(
     return _mazes(ROOMS, seed, index, rows, cols, (0.0, 0.0), min_l1, pairs)
 
 
+def cave_mazes(
+    seed: int,
+    index: Int[np.ndarray, " batch"],
+    *,
+    rows: int = 21,
+    cols: int = 21,
+    min_l1: int = 10,
+    pairs: int = 1,
+) -> MazeBatch:
+    """Grow caves: scattered walls that a cellular automaton joins into rock, with ways of any width between.
+
+    Args:
+        seed: of the whole sequence of mazes.
+        index: which mazes of it to make.
+        rows: of the grid, border included.
+        cols: of the grid, border included.
+        min_l1: least distance between start and goal, |Δrow| + |Δcol|, in cells.
+        pairs: starts and goals a maze.
+    """
+    return _mazes(CAVES, seed, index, rows, cols, (0.0, 0.0), min_l1, pairs)
+
+
 def check_maze_options(
     kind: int, rows: int, cols: int, density: tuple[float, float], min_l1: int
 ) -> tuple[float, float]:
     """Return `density`, or say which option no maze can have."""
     for name, side in (("rows", rows), ("cols", cols)):
         check_integer(name, side, least=3, most=MAX_SIDE, most_is="the longest side")
-        if kind != RANDOM and side % 2 == 0:
+        if kind in ON_LATTICE and side % 2 == 0:
             raise ValueError(f"{name} must be odd and at least 3, found {side}")
     try:
         lowest, highest = (check_number("density", bound) for bound in density)

@@ -76,7 +76,7 @@ def particle_samples(
     Args:
         seed: of the whole sequence of samples.
         index: which samples of it to make.
-        kind: of mazes: scattered walls, perfect mazes (two methods) or rooms (see `anchordiff.kernels.grid.maze`).
+        kind: of mazes: scattered walls, perfect ones (two methods), rooms, caves (see `anchordiff.kernels.grid.maze`).
         rows: of the grid, border included.
         cols: of the grid, border included.
         density: least and largest share of walls inside, for the kind `random`.

@@ -67,7 +67,7 @@ def grid_distances(walls: np.ndarray, source: tuple[int, int]) -> np.ndarray:
 
 configs = st.builds(
     ParticleMazeConfig,
-    kind=st.sampled_from(["random", "depth_first", "wilson", "rooms"]),
+    kind=st.sampled_from(["random", "depth_first", "wilson", "rooms", "caves"]),
     rows=st.sampled_from([11, 13, 21]),
     cols=st.sampled_from([11, 15]),
     min_l1=st.integers(0, 8),

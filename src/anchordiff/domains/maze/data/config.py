@@ -15,7 +15,7 @@ from anchordiff.checks import check_choice, check_integer
 from anchordiff.configs import exact
 from anchordiff.data.source import Source, TrainingData
 from anchordiff.domains import maze
-from anchordiff.kernels.grid.maze import Kind
+from anchordiff.kernels.grid.maze import KINDS, ON_LATTICE, Kind
 from anchordiff.kernels.grid.sample import Expert
 from anchordiff.states import StateSpace
 
@@ -32,8 +32,8 @@ class ParticleMazeConfig(Source):
 
     Attributes:
         kind: how mazes are made: walls at random; perfect mazes by depth-first search or by Wilson's
-            algorithm; rooms with doors.
-        rows: height of the maze in cells, with its closed border; odd unless `kind` is "random".
+            algorithm; rooms with doors; caves.
+        rows: height of the maze in cells, with its closed border; odd for perfect mazes and rooms.
         cols: width of the maze, as `rows`.
         density: least and greatest share of inner cells that are walls; for `kind` "random".
         min_l1: least distance |dx| + |dy| from the start's to the goal's cell, in cells.
@@ -73,7 +73,7 @@ class ParticleMazeConfig(Source):
             check_choice(name, value, allowed)
         for name, side in (("rows", self.rows), ("cols", self.cols)):
             check_integer(name, side, least=3)
-            if self.kind != "random" and side % 2 == 0:
+            if KINDS[self.kind] in ON_LATTICE and side % 2 == 0:
                 raise ValueError(f"{name} must be odd for kind {self.kind!r}, found {side}")
         if not isinstance(self.density, tuple) or len(self.density) != 2:
             raise ValueError(f"density must be a pair (least, greatest), found {self.density!r}")
