@@ -19,6 +19,7 @@ from anchordiff.pipeline.config import PipelineConfig
 from anchordiff.samplers import Spacing
 from anchordiff.stages.config import Clamp, ClampDims
 from anchordiff.training.layout import TRAINING, has_run
+from anchordiff.training.load import recorded_horizons
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +27,9 @@ class Bundle:
     """Join two trained stages into the folder of a pipeline.
 
     The folder is what `--pipeline` of other commands, `TwoStagePipeline.from_pretrained` and the Hub take.
-    Where stage 2 was trained on the encoder of stage 1 they share it. The runs' configs and logs go along. A stage
-    whose training goes on is taken from its last checkpoint.
+    Where stage 2 was trained on the encoder of stage 1 they share it, and where its data chose horizons by the length
+    of the way, so does the pipeline. The runs' configs and logs go along. A stage whose training goes on is taken from
+    its last checkpoint.
 
     Attributes:
         keypoints: folder of a run of `train keypoints`.
@@ -68,6 +70,7 @@ class Bundle:
         config = PipelineConfig(
             horizon=denoiser.config.horizon,
             num_keypoints=keypoints.config.num_keypoints,
+            adaptive=recorded_horizons(self.denoiser),
             shared_encoder=_is_one(keypoints.encoder, denoiser.encoder),
             steps=self.steps,
             sampler=self.sampler,

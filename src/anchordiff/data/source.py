@@ -7,6 +7,7 @@ from typing import Any, TypeVar, final
 
 from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.data.slot import Slot
+from anchordiff.horizons import AdaptiveHorizon
 from anchordiff.states import StateSpace
 
 Stream = TypeVar("Stream", bound="TrainingData")
@@ -21,11 +22,14 @@ class TrainingData:
         at: the batch of a slot, a pure function of it.
         held_out: gives so many held-out samples, always the same.
         settings: what decides both, in JSON's terms, for the run's record: a resumed run must have the same.
+        adaptive: how horizons follow from the ways' lengths, where they do; a pipeline of stages that are trained on it
+            does the same.
     """
 
     at: Callable[[Slot], TrajectoryBatch]
     held_out: Callable[[int], TrajectoryBatch]
     settings: Mapping[str, Any]
+    adaptive: AdaptiveHorizon | None = None
 
 
 class Source(ABC):

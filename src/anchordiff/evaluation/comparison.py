@@ -14,6 +14,7 @@ from anchordiff.checks import check_integer
 from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.evaluation.methods import Attempt, Coarse, Generative, Method
 from anchordiff.evaluation.results import Column, Evaluation, MethodResult
+from anchordiff.pipeline.records import hold
 from anchordiff.progress import progress_bar
 
 Load = Callable[[range], TrajectoryBatch]
@@ -113,7 +114,7 @@ class _Runner:
             values = dict(self.measure(attempt, batch))
             parts.append(values | {name: value for name, value in made.items() if value is not None})
             advance()
-        joined = {name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]}
+        joined = {name: _join([part[name] for part in parts]).cpu() for name in parts[0]}
         attempt = Attempt(**{name: joined.pop(name) for name in _MADE if name in joined})
         joined |= self._of_many(method, joined)
         untimed = isinstance(method, Coarse)  # it runs the second stage too, only to drop it
@@ -162,6 +163,14 @@ class _Runner:
 
 
 _MADE = ("trajectory", "keypoints", "coarse")
+
+
+def _join(parts: Sequence[Tensor]) -> Tensor:
+    """All batches; where horizons adapt, what arrives early stays where it is."""
+    if parts[0].ndim < 2:
+        return torch.cat(list(parts))
+    longest = max(part.shape[1] for part in parts)
+    return torch.cat([hold(part, longest - part.shape[1], part.shape[-1]) for part in parts])
 
 
 def _device_name(device: torch.device) -> str:

@@ -14,7 +14,7 @@ from anchordiff.checks import check_integer
 from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.judge import Judge
 from anchordiff.masks import Even
-from anchordiff.pipeline import TwoStagePipeline
+from anchordiff.pipeline import Generation, TwoStagePipeline
 from anchordiff.samplers import Sampler
 from anchordiff.stages.guidance import Guidance
 from anchordiff.stages.keypoints import KeypointDiffusion
@@ -171,13 +171,35 @@ class TrueKeypoints:
 
     def __call__(self, batch: TrajectoryBatch, generator: torch.Generator) -> Attempt:
         """Restore the expert's trajectories from their anchors."""
-        config, truth = self.pipeline.config, batch.trajectory
-        mask = Even(config.num_keypoints).sample(len(truth), truth.shape[1])
-        anchors = AnchorSet.from_mask(mask.to(truth.device))
-        filled = self.pipeline.fill(
+        adaptive, config = self.pipeline.config.adaptive, self.pipeline.config
+        if adaptive is None:
+            filled = self._fill(batch, batch.trajectory, Even(config.num_keypoints))
+            return Attempt(trajectory=filled.trajectory, keypoints=filled.keypoints, coarse=filled.coarse)
+        states = self.pipeline.keypoints.config.states
+        counts = adaptive.num_keypoints(self._lengths(batch)).cpu()
+        parts, numbers = [], []
+        for count in sorted(set(counts.tolist())):
+            own = (counts == count).nonzero()[:, 0]
+            truth = states.resample(batch.trajectory[own], adaptive.horizon(count))
+            parts.append(self._fill(batch[own], truth, Even(count)))
+            numbers.append(own)
+        filled = Generation.joined(parts, numbers, positions=states.positions)
+        return Attempt(trajectory=filled.trajectory, keypoints=filled.keypoints, coarse=filled.coarse)
+
+    def _fill(
+        self, batch: TrajectoryBatch, truth: Float[Tensor, "batch horizon dim"], even: Even
+    ) -> Generation:
+        config = self.pipeline.config
+        anchors = AnchorSet.from_mask(even.sample(len(truth), truth.shape[1]).to(truth.device))
+        return self.pipeline.fill(
             anchors.gather(truth), anchors, batch.condition, clamp=config.clamp, clamp_dims=config.clamp_dims
         )
-        return Attempt(trajectory=filled.trajectory, keypoints=filled.keypoints, coarse=filled.coarse)
+
+    @torch.inference_mode()
+    def _lengths(self, batch: TrajectoryBatch) -> Float[Tensor, " batch"]:
+        lengths = self.pipeline.encode(batch.condition)[0].length()
+        assert lengths is not None
+        return lengths
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 from anchordiff.checks import check_choice, check_integer
 from anchordiff.configs import exact
+from anchordiff.horizons import AdaptiveHorizon
 from anchordiff.samplers import DDIMSampler, DDPMSampler, FlowSampler, Sampler, Spacing
 from anchordiff.stages.config import Clamp, ClampDims
 
@@ -20,6 +21,8 @@ class PipelineConfig:
     Attributes:
         horizon: steps of a trajectory.
         num_keypoints: anchors K, evenly spaced.
+        adaptive: gives each condition a horizon and a number of anchors by the length of its way, as the encoder
+            estimates it, where a call asks for neither; `horizon` and `num_keypoints` do not count then.
         steps: steps of the sampler.
         sampler: "flow" (Euler), "heun", "ddim" (deterministic) or "ddpm" (ancestral).
         spacing: how the sampler's times lie between noise and data: "linear", "quadratic" (dense near the
@@ -32,6 +35,7 @@ class PipelineConfig:
 
     horizon: int = 64
     num_keypoints: int = 8
+    adaptive: AdaptiveHorizon | None = None
     steps: int = 8
     sampler: SamplerName = "flow"
     spacing: Spacing = "linear"
@@ -47,6 +51,12 @@ class PipelineConfig:
         check_choice("spacing", self.spacing, get_args(Spacing))
         check_choice("clamp", self.clamp, get_args(Clamp))
         check_choice("clamp_dims", self.clamp_dims, get_args(ClampDims))
+
+    @property
+    def longest_horizon(self) -> int:
+        """The most steps that a trajectory gets."""
+        adaptive = self.adaptive
+        return self.horizon if adaptive is None else adaptive.horizon(adaptive.most)
 
     @staticmethod
     def upgrade(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from anchordiff import nn
 from anchordiff.anchors import AnchorSet
 from anchordiff.checks import check_choice, check_integer, check_type
 from anchordiff.conditions import Condition
-from anchordiff.masks import Even, MaskSampler
+from anchordiff.horizons import AdaptiveHorizon
+from anchordiff.masks import Even, MaskSampler, Spaced
 from anchordiff.pipeline.config import PipelineConfig, SamplerName, make_sampler
 from anchordiff.samplers import Sampler
 from anchordiff.stages.config import Clamp, ClampDims
@@ -78,7 +79,7 @@ class Request:
     """A checked call.
 
     Attributes:
-        anchors: one row a sample.
+        anchors: one row a sample; or what gives each condition its own.
         sampler: the sampler of stage 1.
         level: where stage 2 starts.
         walk: whether it goes down from there level by level.
@@ -87,7 +88,7 @@ class Request:
         guidance: what steers stage 1.
     """
 
-    anchors: AnchorSet
+    anchors: AnchorSet | AdaptiveHorizon
     sampler: Sampler
     level: int
     walk: bool
@@ -120,7 +121,11 @@ def check_request(
         )
     check_integer("num_samples", num_samples)
     _check_types(options)
-    horizon = _given(options.get("horizon"), config.horizon)
+    adaptive = None
+    if options.get("horizon") is None and options.get("anchors") is None:
+        adaptive = config.adaptive
+    usual = config.horizon if adaptive is None else config.longest_horizon
+    horizon = _given(options.get("horizon"), usual)
     check_integer("horizon", horizon, least=2)
     for encoder in limits.encoders:
         encoder.check(condition, horizon=horizon)
@@ -139,7 +144,7 @@ def check_request(
     clamp_dims = _given(options.get("clamp_dims"), config.clamp_dims)
     check_choice("clamp_dims", clamp_dims, get_args(ClampDims))
     return Request(
-        anchors=_anchors(condition, num_samples, horizon, options, config),
+        anchors=adaptive or _anchors(condition, num_samples, horizon, options, config),
         sampler=_sampler(options, config),
         level=level,
         walk=options.get("walk", False),
@@ -226,6 +231,8 @@ def _anchors(
     anchors = options.get("anchors")
     if anchors is None:
         anchors = config.num_keypoints
+        if config.adaptive is not None:
+            anchors = Spaced(config.adaptive.spacing).count(horizon)
     total = len(condition) * num_samples
     device = condition.device
     if isinstance(anchors, AnchorSet):

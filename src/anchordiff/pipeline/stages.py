@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, final
 
 import torch
@@ -11,14 +12,17 @@ from torch import Tensor
 
 from anchordiff.anchors import AnchorSet
 from anchordiff.conditions import Condition
+from anchordiff.horizons import AdaptiveHorizon
+from anchordiff.masks import Spaced
 from anchordiff.nn.encoder import Encoder
 from anchordiff.nn.modes import evaluating
 from anchordiff.nn.scene import Scene
-from anchordiff.pipeline.batches import split
+from anchordiff.pipeline.batches import Group, split
 from anchordiff.pipeline.recorder import Recorder
 from anchordiff.pipeline.records import Generation
 from anchordiff.pipeline.request import GenerateOptions, Limits, Request
 from anchordiff.progress import progress_bar
+from anchordiff.records import Record
 from anchordiff.samplers import ElementNoise
 from anchordiff.stages.denoiser import InterpDenoiser
 from anchordiff.stages.keypoints import KeypointDiffusion
@@ -65,41 +69,70 @@ class Stages:
     ) -> Generation:
         """Stage 1 and stage 2, batch by batch, for a checked request."""
         groups = list(split(len(condition), num_samples, options.get("batch_size")))
-        noise = ElementNoise.draw(len(request.anchors), generator=options.get("generator"))
+        numbers = torch.arange(len(condition) * num_samples)
+        noise = ElementNoise.draw(len(numbers), generator=options.get("generator"))
         bar = progress_bar(
             "generate",
-            "batch",
-            total=sum(len(group.batches) for group in groups),
+            "sample",
+            total=len(numbers),
             shown=options.get("progress", False),
         )
         made: list[Generation] = []
+        order: list[Tensor] = []
         with self._inference(), bar:
             for group in groups:
                 part = condition[group.conditions] if len(groups) > 1 else condition
-                scenes = self.encode(part)
-                for rows in group.batches:
-                    anchors, recorder = (
-                        request.anchors[rows],
-                        Recorder(options.get("callback"), keep=keep_trace),
-                    )
+                first, second = self.encode(part)
+                for batch in self._batches(group, num_samples, request.anchors, first):
+                    recorder = Recorder(options.get("callback"), keep=keep_trace)
                     drawn = self.keypoints.sample(
-                        part if request.guidance else scenes[0],
-                        anchors,
+                        batch.of(part if request.guidance else first),
+                        batch.anchors,
                         sampler=request.sampler,
                         guidance=request.guidance,
-                        noise=ElementNoise(noise.seeds[rows]),
+                        noise=ElementNoise(noise.seeds[batch.rows]),
                         callback=recorder.callback,
                     )
-                    trace = recorder.trace(anchors, self.keypoints.config.states)
-                    made.append(replace(self._restore(drawn, anchors, scenes[1], request), trace=trace))
-                    bar.update()
+                    restored = self._restore(drawn, batch.anchors, batch.of(second), request)
+                    trace = recorder.trace(batch.anchors, self.keypoints.config.states)
+                    made.append(replace(restored, trace=trace))
+                    order.append(numbers[batch.rows])
+                    bar.update(len(batch.anchors))
         # Joined outside of inference mode, tensors can be changed and differentiated by the caller.
-        return Generation.collate(made)
+        if isinstance(request.anchors, AnchorSet):
+            return Generation.collate(made)
+        return Generation.joined(made, order, positions=self.keypoints.config.states.positions)
+
+    @staticmethod
+    def _batches(
+        group: Group, num_samples: int, anchors: AnchorSet | AdaptiveHorizon, scene: Scene
+    ) -> "Iterator[_Batch]":
+        """The batches of a group; conditions of unequal horizons cannot share one."""
+        for rows in group.batches:
+            if isinstance(anchors, AnchorSet):
+                yield _Batch(rows=rows, anchors=anchors[rows])
+                continue
+            lengths = scene.length()
+            if lengths is None:
+                raise ValueError("horizon must be given where the encoder does not know how long the way is")
+            counts = anchors.num_keypoints(lengths).cpu()
+            samples = torch.arange(rows.start, rows.stop)
+            owners = samples // num_samples - group.conditions.start
+            for count in sorted(set(counts[owners].tolist())):
+                chosen = counts[owners] == count
+                row = _even(anchors.spacing, anchors.horizon(count))
+                own = torch.tensor(sorted(set(owners[chosen].tolist())))
+                yield _Batch(
+                    rows=samples[chosen],
+                    anchors=row.repeat(int(chosen.sum())).to(scene.device),
+                    conditions=own if len(own) < len(scene) else None,
+                )
 
     def fill(
         self, keypoints: Float[Tensor, "batch K dim"], condition: Condition, request: Request
     ) -> Generation:
         """Stage 2 for keypoints that are there."""
+        assert isinstance(request.anchors, AnchorSet)
         with self._inference():
             filled = self._restore(keypoints, request.anchors, self.encode(condition)[1], request)
         return Generation.collate([filled])  # as above
@@ -129,3 +162,22 @@ class Stages:
                     stack.enter_context(evaluating(network))
             stack.enter_context(torch.inference_mode())
             yield
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class _Batch:
+    """Samples that are drawn together: their numbers in the call, and of their group the conditions they are for."""
+
+    rows: slice | Tensor
+    anchors: AnchorSet
+    conditions: Tensor | None = None
+
+    def of(self, record: Record) -> Record:
+        """What belongs to the batch."""
+        return record if self.conditions is None else record[self.conditions]
+
+
+@lru_cache(maxsize=64)
+def _even(spacing: int, horizon: int) -> AnchorSet:
+    return AnchorSet.from_mask(Spaced(spacing).sample(1, horizon))

@@ -136,7 +136,7 @@ class TwoStagePipeline:
                 - `clamp`: "endpoints", "all_anchors" or "none"; `clamp_dims`: "position" or "all".
                 - `guidance`: what steers stage 1: `CostGuidance`, `ClassifierFreeGuidance`.
                 - `batch_size`: most samples in one batch; by default all.
-                - `progress`: show a bar that counts batches.
+                - `progress`: show a bar that counts samples.
                 - `callback`: called as `callback(step, t, z_t, z_0)` before each sampler step of each batch,
                   with the noised keypoints and their clean estimate.
 

@@ -11,6 +11,7 @@ from anchordiff import hub
 from anchordiff.configs import config_from_json
 from anchordiff.errors import CorruptFileError
 from anchordiff.files import write_json
+from anchordiff.horizons import AdaptiveHorizon
 from anchordiff.hub.layout import CONFIG, INDEX, read_json
 from anchordiff.hub.registry import config_class
 from anchordiff.training.checkpoint import read_checkpoint
@@ -77,6 +78,22 @@ def recorded_config(folder: Path, kind: type[nn.Module]) -> Any:  # noqa: ANN401
         raise CorruptFileError(f"{path}: model must be an object, found {model!r}")
     try:
         return config_from_json(config_class(kind), model, where="model")
+    except ValueError as error:
+        raise CorruptFileError(f"{path}: {error}") from error
+
+
+def recorded_horizons(folder: Path) -> AdaptiveHorizon | None:
+    """How the data of the run in this folder chose their horizons; none where all had one.
+
+    Raises:
+        CorruptFileError: if the run's record tells it in a way that this version cannot read.
+    """
+    path = folder / TRAINING / CONFIG
+    told = read_json(path).get("data", {}).get("horizons") if path.exists() else None
+    if told is None:
+        return None
+    try:
+        return config_from_json(AdaptiveHorizon, told, where="data.horizons")
     except ValueError as error:
         raise CorruptFileError(f"{path}: {error}") from error
 

@@ -164,7 +164,10 @@ def fit_pipeline(
     if not result.finished:
         return None
     config = PipelineConfig(
-        horizon=keypoints.horizon, num_keypoints=keypoints.num_keypoints, shared_encoder=True
+        horizon=keypoints.horizon,
+        num_keypoints=keypoints.num_keypoints,
+        adaptive=data.adaptive,
+        shared_encoder=True,
     )
     pipeline = TwoStagePipeline(
         load_stage(first, KeypointDiffusion), load_stage(second, InterpDenoiser), config

@@ -3,7 +3,7 @@ import torch
 
 from anchordiff.domains.maze import SUITES, ParticleMazeConfig, Suite, find_suite, is_success
 
-NAMES = ["particle-21", "perfect-21", "rooms-21", "particle-31", "symmetric-21"]
+NAMES = ["particle-21", "perfect-21", "rooms-21", "particle-31", "perfect-31", "particle-61", "symmetric-21"]
 
 
 @pytest.mark.parametrize("name", NAMES)

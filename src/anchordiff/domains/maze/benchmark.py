@@ -32,7 +32,9 @@ class MazeBenchmark(Benchmark):
 
     pipeline: ClassVar[str | None] = "particle-maze"
 
-    suite: Literal["particle-21", "perfect-21", "rooms-21", "particle-31", "symmetric-21"] = "particle-21"
+    suite: Literal[
+        "particle-21", "perfect-21", "rooms-21", "particle-31", "perfect-31", "particle-61", "symmetric-21"
+    ] = "particle-21"
     full_sequence: Path | None = None
     batch_size: int = 100
     timed: int = 20

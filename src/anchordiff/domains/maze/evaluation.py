@@ -107,7 +107,7 @@ def evaluate(
         methods,
         suite,
         size=size,
-        horizon=config.horizon,
+        horizon=config.longest_horizon,
         dim=4 if pipeline.keypoints.config.states.velocities else 2,
         device=pipeline.device,
         several=candidates if candidates > 1 else 0,
@@ -163,7 +163,7 @@ def run_on_suite(
     size = suite.size if size is None else size
     if not 1 <= size <= suite.size:
         raise ValueError(f"size must lie in 1 ... {suite.size}, the mazes of {suite.name}, found {size}")
-    return run_methods(
+    evaluation = run_methods(
         methods,
         lambda indices: suite.load(indices, horizon=horizon, dim=dim),
         suite=suite.name,
@@ -177,6 +177,7 @@ def run_on_suite(
         timed=timed,
         progress=progress,
     )
+    return replace(evaluation, settings={"horizon": horizon, **evaluation.settings})
 
 
 def measure_attempt(attempt: Attempt, batch: ParticleBatch) -> dict[str, Tensor]:
@@ -219,7 +220,7 @@ def failure_cases(evaluation: Evaluation, *, count: int = 12) -> "list[Case]":
     suite = find_suite(evaluation.suite)
     for result, maze in failures(evaluation, count=count):
         attempt = result.attempt
-        batch = suite.load(range(maze, maze + 1), horizon=attempt.trajectory.shape[1])
+        batch = suite.load(range(maze, maze + 1), horizon=evaluation.settings["horizon"])
         keypoints, cause = None, "touches a wall"
         if attempt.keypoints is not None:
             keypoints = attempt.keypoints[maze]

@@ -34,7 +34,7 @@ class InCells(PlanJob):
     Attributes:
         pipeline: draws the candidates.
         task: the maze and its ends.
-        horizon: steps of a plan.
+        horizon: steps of a plan; none for what the pipeline's config says.
         candidates: of which one is chosen.
         seed: of the candidates.
         clearance: distance to walls that the plan keeps, in cells.
@@ -42,7 +42,7 @@ class InCells(PlanJob):
 
     pipeline: TwoStagePipeline
     task: Task
-    horizon: int
+    horizon: int | None
     candidates: int
     seed: int
     clearance: float

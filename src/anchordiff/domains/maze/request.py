@@ -41,7 +41,7 @@ class MazeRequest(PlanRequest):
         from anchordiff.domains.maze.job import InCells
         from anchordiff.domains.maze.tasks import held_out_task, read_task
 
-        horizon = pipeline.config.horizon if settings.horizon is None else settings.horizon
+        horizon = pipeline.config.longest_horizon if settings.horizon is None else settings.horizon
         if self.maze is None:
             task = held_out_task(settings.seed, horizon=horizon)
         elif self.maze.exists():
@@ -53,7 +53,7 @@ class MazeRequest(PlanRequest):
         return InCells(
             pipeline=pipeline,
             task=task,
-            horizon=horizon,
+            horizon=settings.horizon,
             candidates=settings.num_samples,
             seed=settings.seed,
             clearance=self.clearance,

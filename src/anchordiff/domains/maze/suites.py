@@ -61,6 +61,8 @@ SUITES: Final[Mapping[str, Suite]] = MappingProxyType(
             _suite("perfect-21", 22, kind="depth_first"),
             _suite("rooms-21", 23, kind="rooms"),
             _suite("particle-31", 31, rows=31, cols=31),
+            _suite("perfect-31", 32, kind="depth_first", rows=31, cols=31),
+            _suite("particle-61", 61, rows=61, cols=61),
             Suite(name="symmetric-21", data=SymmetricWallConfig(seed=24)),
         )
     }

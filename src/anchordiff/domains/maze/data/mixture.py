@@ -98,6 +98,7 @@ class MazeMixtureConfig(Source):
             at=lambda slot: self.at(slot, dim=dim),
             held_out=lambda count: self.held_out(count, dim=dim),
             settings=asdict(self),
+            adaptive=self.horizons,
         )
 
     def at(self, slot: HasIndices, *, dim: int = 2) -> ParticleBatch:
