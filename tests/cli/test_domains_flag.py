@@ -76,8 +76,8 @@ def test_words_of_0_1_are_translated_and_said_so(capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--domain"], "--domain must be one of maze, pointmaze, vector"),
-        (["--domain", "--out", "x"], "--domain must be one of maze, pointmaze, vector"),
+        (["--domain"], "--domain must be one of maze, mazes, pointmaze, vector"),
+        (["--domain", "--out", "x"], "--domain must be one of maze, mazes, pointmaze, vector"),
         (["--domain", "maze", "--domain=vector"], "--domain must be given once, found maze, vector"),
         (
             ["--domain", "maze", "--dataset", "pointmaze"],

@@ -80,7 +80,7 @@ def test_every_command_explains_every_flag(command, capsys, monkeypatch):
         ),
         (
             [*KEYPOINTS, "--out", "x", "--domain", "kitchen"],
-            "--domain must be one of maze, pointmaze, vector",
+            "--domain must be one of maze, mazes, pointmaze, vector",
         ),
         ([*KEYPOINTS, "--out", "x", "--even-share", "2"], "--even-share must lie in [0, 1], found 2.0"),
         (["bundle", "--domain", "maze", "--out", "x"], "--domain must be left out of bundle"),

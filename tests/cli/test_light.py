@@ -17,7 +17,7 @@ heavy = [name for name in packages if name in sys.modules]
 print(json.dumps({"code": code, "heavy": heavy, "said": said.getvalue()}))
 """
 
-DOMAINS = ("maze", "pointmaze", "vector", "video")
+DOMAINS = ("maze", "mazes", "pointmaze", "vector", "video")
 OF_DOMAINS = ("generate", "evaluate", "train keypoints", "train denoiser", "train pipeline")
 COMMANDS = (
     *(f"{name} --domain {domain}" for name in OF_DOMAINS for domain in DOMAINS),

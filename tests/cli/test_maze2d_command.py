@@ -74,7 +74,7 @@ def test_a_domain_is_named_once():
         take_domain(["--domain", "maze", "--domain=vector"])
     for words in (["--domain"], ["--domain", "--out", "x"]):
         with pytest.raises(
-            ValueError, match="--domain must be one of maze, pointmaze, vector, video, found none"
+            ValueError, match="--domain must be one of maze, mazes, pointmaze, vector, video, found none"
         ):
             take_domain(words)
 

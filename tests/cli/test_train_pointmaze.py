@@ -88,7 +88,10 @@ def test_flags_of_the_other_data_are_refused(tmp_path, capsys):
         ([*RECORDED, "--data.stride", "0"], "stride must be an integer of at least 1, found 0"),
         ([*RECORDED, "--data.most-detour", "0.5"], "keep must leave a window, found none of"),
         (["--dataset", "minari"], "Unrecognized options: --dataset, minari"),
-        (["--domain", "minari"], "--domain must be one of maze, pointmaze, vector, video, found 'minari'"),
+        (
+            ["--domain", "minari"],
+            "--domain must be one of maze, mazes, pointmaze, vector, video, found 'minari'",
+        ),
     ):
         assert train("keypoints", tmp_path / "run", *flags) == 2
         assert rule in capsys.readouterr().err
@@ -105,7 +108,7 @@ def test_a_missing_data_set_names_the_command_that_makes_it(tmp_path, capsys):
 
 def test_help_says_what_a_recipe_is(capsys):
     assert main(["train", "--help"]) == 0
-    assert "--domain maze|pointmaze|vector" in capsys.readouterr().out
+    assert "--domain maze|mazes|pointmaze|vector" in capsys.readouterr().out
     assert main(["train", "keypoints", "--domain", "pointmaze", "--help"]) == 0
     said = capsys.readouterr().out
     for flag in ("--data.lengths", "--data.most-detour"):

@@ -19,7 +19,6 @@ from anchordiff.pipeline.config import PipelineConfig
 from anchordiff.samplers import Spacing
 from anchordiff.stages.config import Clamp, ClampDims
 from anchordiff.training.layout import TRAINING, has_run
-from anchordiff.training.load import recorded_horizons
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +61,8 @@ class Bundle:
 
     def execute(self) -> None:
         """Check, load, write."""
+        from anchordiff.training.load import recorded_horizons
+
         self._check_out()
         keypoints = ad.training.load_stage(self.keypoints, ad.KeypointDiffusion, name="--keypoints")
         if self.keypoint_blocks is not None:

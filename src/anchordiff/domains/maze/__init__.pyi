@@ -1,6 +1,7 @@
 from .clearance import wall_distance as wall_distance
 from .condition import MazeCondition as MazeCondition
 from .config import MazeEncoderConfig as MazeEncoderConfig
+from .data import MazeMixtureDataset as MazeMixtureDataset
 from .data import ParticleBatch as ParticleBatch
 from .data import ParticleMazeDataset as ParticleMazeDataset
 from .data import ShardedParticleDataset as ShardedParticleDataset
@@ -8,6 +9,7 @@ from .data import SymmetricWallConfig as SymmetricWallConfig
 from .data import SymmetricWallDataset as SymmetricWallDataset
 from .data import write_shards as write_shards
 from .data.config import ParticleMazeConfig as ParticleMazeConfig
+from .data.mixture import MazeMixtureConfig as MazeMixtureConfig
 from .encoder import MazeEncoder as MazeEncoder
 from .encoder import MazeScene as MazeScene
 from .judge import MazeJudge as MazeJudge

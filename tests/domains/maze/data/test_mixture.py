@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from anchordiff.data.slot import Slot, slots
-from anchordiff.domains.maze.data.mixture import POOL, MazeMixtureConfig
+from anchordiff.domains.maze.data.mixture import MazeMixtureConfig
+from anchordiff.domains.maze.data.mixture_dataset import POOL, MazeMixtureDataset
 from anchordiff.horizons import AdaptiveHorizon
 from anchordiff.states import StateSpace
 
@@ -14,11 +15,13 @@ SMALL = MazeMixtureConfig(
     sides=(7, 17), min_l1=4, horizons=AdaptiveHorizon(steps_per_unit=2.0, spacing=5, fewest=4, most=30)
 )
 
+DATASET = MazeMixtureDataset(SMALL)
+
 
 def test_each_sample_comes_once_and_batches_are_of_one_size():
     seen, shapes = set(), set()
     for slot in slots(2 * 8 * POOL // 128, 128):
-        batch = SMALL.at(slot)
+        batch = DATASET.at(slot)
         assert len(batch) == 128
         seen |= {tuple(ends) for ends in torch.cat([batch.condition.start, batch.condition.goal], 1).tolist()}
         shapes.add(tuple(batch.condition.walls.shape[1:]))
@@ -31,7 +34,7 @@ def test_each_sample_comes_once_and_batches_are_of_one_size():
 def test_the_horizon_is_what_the_longest_way_of_a_batch_calls_for():
     for step in range(8):
         slot = Slot(step=step, batch_size=32)
-        batch = SMALL.at(slot)
+        batch = DATASET.at(slot)
         lengths = batch.trajectory.diff(dim=1).norm(dim=-1).sum(dim=1)
         horizon = batch.trajectory.shape[1]
         # Coarser steps cut bends a little shorter than the ways that were measured.
@@ -43,20 +46,20 @@ def test_the_horizon_is_what_the_longest_way_of_a_batch_calls_for():
 
 def test_a_batch_is_a_function_of_its_slot_and_of_the_seed():
     slot = Slot(step=5, batch_size=64)
-    one, again = SMALL.at(slot), SMALL.at(slot)
+    one, again = DATASET.at(slot), DATASET.at(slot)
     assert torch.equal(one.trajectory, again.trajectory)
-    other = replace(SMALL, seed=1).at(slot)
+    other = MazeMixtureDataset(replace(SMALL, seed=1)).at(slot)
     assert one.trajectory.shape != other.trajectory.shape or not torch.equal(one.trajectory, other.trajectory)
     # Consecutive batches are of different pools.
-    walls = [SMALL.at(Slot(step=step, batch_size=64)).condition.walls for step in range(8)]
+    walls = [DATASET.at(Slot(step=step, batch_size=64)).condition.walls for step in range(8)]
     assert len({w.numpy().tobytes() for w in walls}) == 8
 
 
 def test_the_parts_of_a_step_are_other_samples():
-    parts = [SMALL.at(Slot(step=0, micro=micro, accumulate=2, batch_size=64)) for micro in (0, 1)]
+    parts = [DATASET.at(Slot(step=0, micro=micro, accumulate=2, batch_size=64)) for micro in (0, 1)]
     assert [len(part) for part in parts] == [32, 32]
-    assert SMALL.at(Slot(step=0, batch_size=32)).trajectory.equal(parts[0].trajectory)
-    assert SMALL.at(Slot(step=1, batch_size=32)).trajectory.equal(parts[1].trajectory)
+    assert DATASET.at(Slot(step=0, batch_size=32)).trajectory.equal(parts[0].trajectory)
+    assert DATASET.at(Slot(step=1, batch_size=32)).trajectory.equal(parts[1].trajectory)
 
 
 def test_all_kinds_are_drawn_and_a_kind_that_is_named_twice_twice_as_often():
@@ -103,4 +106,4 @@ def test_what_is_out_of_range_is_refused_at_once(change, told):
 
 def test_a_batch_that_is_no_part_of_a_pool_is_refused():
     with pytest.raises(ValueError, match=r"batch_size must divide a pool of 256 samples, .* found 48"):
-        SMALL.at(Slot(step=0, batch_size=48))
+        DATASET.at(Slot(step=0, batch_size=48))

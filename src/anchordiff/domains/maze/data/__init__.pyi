@@ -1,6 +1,8 @@
 from .batch import ParticleBatch as ParticleBatch
 from .config import ParticleMazeConfig as ParticleMazeConfig
 from .config import SymmetricWallConfig as SymmetricWallConfig
+from .mixture import MazeMixtureConfig as MazeMixtureConfig
+from .mixture_dataset import MazeMixtureDataset as MazeMixtureDataset
 from .particle import ParticleMazeDataset as ParticleMazeDataset
 from .shards import ShardedParticleDataset as ShardedParticleDataset
 from .shards import write_shards as write_shards
