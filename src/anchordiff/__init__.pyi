@@ -26,6 +26,8 @@ from .errors import AnchorDiffError as AnchorDiffError
 from .errors import CorruptFileError as CorruptFileError
 from .errors import MissingExtraError as MissingExtraError
 from .errors import TrainingError as TrainingError
+from .films import Film as Film
+from .horizons import AdaptiveHorizon as AdaptiveHorizon
 from .hub import from_pretrained as from_pretrained
 from .hub import push_to_hub as push_to_hub
 from .hub import save_pretrained as save_pretrained

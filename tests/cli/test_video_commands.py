@@ -158,9 +158,10 @@ def test_two_stages_and_their_codec_are_bundled(runs, tmp_path):
 
 def test_what_writes_films_is_missed_before_any_work(runs, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.setenv("PATH", "")
     words = ["generate", "--pipeline", runs / "pipe", "--text", "a circle", "--device", "cpu"]
     assert main([str(word) for word in [*words, "--out", tmp_path / "clip"]]) == 1
-    assert "PyAV is not installed; " in capsys.readouterr().err
+    assert "PyAV (nor the program ffmpeg) is not installed; " in capsys.readouterr().err
     assert not (tmp_path / "clip").exists()
 
 
@@ -187,7 +188,7 @@ SAY = ["generate", "--out", "x", "--text"]
             "--known-frames must name each frame once",
         ),
         ([*SAY, "a circle", "--known-frames", "-1", "a"], 2, "--known-frames must"),
-        ([*SAY, "a circle", "--film", "gif", "--rate", "60"], 2, "--rate of .gif must"),
+        ([*SAY, "a circle", "--film", "gif", "--fps", "60"], 2, "fps of .gif must"),
         (
             [*SAY, "a circle", "--pipeline", "particle-maze"],
             2,

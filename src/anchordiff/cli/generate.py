@@ -4,18 +4,83 @@ import sys
 import time
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import tyro
 
 import anchordiff as ad
-from anchordiff.checks import check_integer
+from anchordiff.checks import check_integer, check_number
 from anchordiff.cli._domains import open_domain, with_domain
 from anchordiff.cli._output import LARGEST_SEED, check_out, show_table, working, write_arrays, write_settings
-from anchordiff.domains.domain import PlanOptions, PlanRequest, PlanSettings
+from anchordiff.domains.domain import FilmFormat, PlanJob, PlanOptions, PlanRequest, PlanSettings
 from anchordiff.errors import AnchorDiffError
 from anchordiff.files import locked, write_json
+from anchordiff.films import check_writer
+from anchordiff.progress import progress_bar
 from anchordiff.training.process import pick_device
+
+if TYPE_CHECKING:
+    from anchordiff.domains.steps import Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameFlags:
+    """Pictures of candidates on their way.
+
+    Attributes:
+        save_frames: write one picture a sampler step ("diffusion") of each candidate, keypoints and their
+            interpolation, to frames/sample_0000/step_0000.png, ….
+        frames_stride: only every so manyth step, and the last.
+        frames_include_stage2: one more picture, of what stage 2 made.
+        film: also make a film of the plan's steps, diffusion.mp4 or diffusion.gif; where clips are generated, what
+            format they have.
+        fps: frames a second of films.
+
+    Raises:
+        ValueError: if a number is out of its range, or pictures are described that nobody asks for.
+    """
+
+    save_frames: Literal["diffusion"] | None = None
+    frames_stride: int = 1
+    frames_include_stage2: tyro.conf.FlagCreatePairsOff[bool] = False
+    film: FilmFormat | None = None
+    fps: float = 8.0
+
+    def __post_init__(self) -> None:
+        check_integer("frames_stride", self.frames_stride)
+        check_number("fps", self.fps, above=0.0)
+        if self.save_frames is None and self.film is None:
+            for name in ("frames_stride", "frames_include_stage2"):
+                if getattr(self, name) != getattr(FrameFlags, name):
+                    flag = f"--{name.replace('_', '-')}"
+                    raise ValueError(f"{flag} must be left out without --save-frames and --film")
+
+    def write(self, job: PlanJob, plan: ad.Plan, out: Path) -> list[str]:
+        """Draw and write, and give what was written."""
+        written, chosen = [], int(plan.index[0])
+        if self.save_frames is not None:
+            with progress_bar("frames", "sample", total=len(plan.generation), shown=None) as bar:
+                for sample in range(len(plan.generation)):
+                    for step in self._steps(plan, sample):
+                        name = f"frames/sample_{sample:04d}/step_{step.number:04d}.png"
+                        ad.plots.save_figure(job.draw_step(plan, step), out / name, dpi=100)
+                    bar.update()
+            written.append("frames")
+        if self.film is not None and not job.makes_films:
+            figures = (job.draw_step(plan, step) for step in self._steps(plan, chosen))
+            ad.plots.film(figures, fps=self.fps).save(out / f"diffusion.{self.film}")
+            written.append(f"diffusion.{self.film}")
+        return written
+
+    @property
+    def needs_trace(self) -> bool:
+        """Whether the steps are to be kept."""
+        return self.save_frames is not None or self.film is not None
+
+    def _steps(self, plan: ad.Plan, sample: int) -> "list[Step]":
+        from anchordiff.domains.steps import steps_of
+
+        return steps_of(plan.generation, sample, stride=self.frames_stride, stage2=self.frames_include_stage2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +99,7 @@ class Generate:
         horizon: steps of the trajectory; by default what the pipeline was trained on, and in D4RL's mazes
             Diffuser's pace (128, 256, 384).
         options: how the pipeline is called.
+        frames: pictures of the candidates on their way.
         device: cpu, cuda, cuda:1, ...; by default a GPU where there is one.
     """
 
@@ -45,6 +111,7 @@ class Generate:
     num_samples: int = 16
     horizon: int | None = None
     options: Annotated[PlanOptions, tyro.conf.arg(name="")] = field(default_factory=PlanOptions)
+    frames: Annotated[FrameFlags, tyro.conf.arg(name="")] = field(default_factory=FrameFlags)
     device: str | None = None
 
     @classmethod
@@ -65,20 +132,27 @@ class Generate:
         if self.horizon is not None:
             check_integer("--horizon", self.horizon, least=2)
         check_out(self.out)
+        if self.frames.film is not None:
+            check_writer(f".{self.frames.film}")
         source = self.pipeline or type(request).pipeline
         if source is None:
             raise ValueError(f"--pipeline must be given: the domain {self.domain} has no bundled weights")
         device = pick_device(self.device)
         pipeline = ad.TwoStagePipeline.from_pretrained(source).to(device)
         settings = PlanSettings(
-            source=source, horizon=self.horizon, num_samples=self.num_samples, seed=self.seed
+            source=source,
+            horizon=self.horizon,
+            num_samples=self.num_samples,
+            seed=self.seed,
+            film=self.frames.film,
+            fps=self.frames.fps,
         )
         job = request.open(pipeline, settings)
         # So that no set-up is in the time below; of the same size, since few candidates take another way.
         job.plan(replace(self.options, steps=1, sampler=None))
         with working(), locked(self.out):
             began = time.perf_counter()
-            plan = job.plan(self.options).to("cpu")
+            plan = job.plan(self.options, return_trace=self.frames.needs_trace).to("cpu")
             seconds = time.perf_counter() - began
             metrics = {**job.measure(plan), "seconds": seconds}
             write_settings(self.out, replace(self, pipeline=source))
@@ -88,6 +162,7 @@ class Generate:
             films = job.files(plan, self.out)
             for name, figure in pictures.items():
                 ad.plots.save_figure(figure, self.out / f"{name}.png")
+            films += self.frames.write(job, plan, self.out)
         show_table({**job.rows(metrics), "time": f"{1000 * seconds:.0f} ms for all candidates"})
         files = ", ".join(
             [*films, *(f"{name}.png" for name in pictures), "samples.npz", "metrics.json", "config.json"]

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeVar, cast
 
 import torch
 from jaxtyping import Float
@@ -26,8 +26,12 @@ from anchordiff.stages.loss import Term
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from anchordiff.domains.steps import Step
+
 FULL_SEQUENCE: Final = "full_sequence"
 """Folder of the full-sequence baseline within that of a pipeline."""
+
+FilmFormat = Literal["mp4", "gif"]
 
 StageConfig = TypeVar("StageConfig", KeypointDiffusionConfig, InterpDenoiserConfig)
 
@@ -42,12 +46,16 @@ class PlanSettings:
         horizon: steps of a trajectory; none leaves it to the domain.
         num_samples: candidates.
         seed: of the noise, and of whatever the domain draws.
+        film: format of the films that are asked for, if any are.
+        fps: their frames a second.
     """
 
     source: str
     horizon: int | None
     num_samples: int
     seed: int
+    film: FilmFormat | None = None
+    fps: float = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,12 +108,16 @@ class PlanJob(ABC):
     def rule(self) -> str:
         """What a valid plan does: "is free of collisions"."""
 
+    makes_films: ClassVar[bool] = False
+    """Whether what is planned are films themselves, which `files` writes."""
+
     @abstractmethod
-    def plan(self, options: PlanOptions) -> Plan:
+    def plan(self, options: PlanOptions, *, return_trace: bool = False) -> Plan:
         """Plan, always from the same seed.
 
         Args:
             options: how the pipeline is called.
+            return_trace: keep each sampler step, to be drawn by `draw_step`.
         """
 
     @abstractmethod
@@ -119,6 +131,15 @@ class PlanJob(ABC):
     @abstractmethod
     def pictures(self, plan: Plan) -> "Mapping[str, Figure]":
         """Pictures by the names of their files, without an ending."""
+
+    @abstractmethod
+    def draw_step(self, plan: Plan, step: Step) -> Figure:
+        """A picture of a candidate at a step on its way, at one size for all steps.
+
+        Args:
+            plan: with its trace.
+            step: of a candidate.
+        """
 
     def files(self, plan: Plan, out: Path) -> list[str]:
         """Write files of the domain's own, as films, to the folder `out`, and give their names."""

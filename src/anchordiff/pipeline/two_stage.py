@@ -162,6 +162,7 @@ class TwoStagePipeline:
         *parts: Any,  # noqa: ANN401
         candidates: int = 16,
         judge: Judge | Score | None = None,
+        return_trace: bool = False,
         **options: Unpack[GenerateOptions],
     ) -> Plan:
         """Draw candidates and take the one that a judge chooses.
@@ -174,6 +175,7 @@ class TwoStagePipeline:
             candidates: trajectories to choose from, a condition.
             judge: a `Judge`, or a function `score(trajectories, condition)` that gives whether each of a batch of
                 trajectories is valid, and its cost (see `FunctionJudge`); by default the pipeline's.
+            return_trace: as for `generate`.
             **options: as for `generate`.
 
         Raises:
@@ -183,7 +185,7 @@ class TwoStagePipeline:
         check_integer("candidates", candidates)
         chosen_by = self._judge(judge)
         condition = self._condition(condition, parts)
-        generation = self.generate(condition, num_samples=candidates, **options)
+        generation = self.generate(condition, num_samples=candidates, return_trace=return_trace, **options)
         choice = chosen_by.choose(condition, generation.trajectory)
         rows = torch.arange(len(condition), device=choice.index.device) * candidates + choice.index
         return Plan(

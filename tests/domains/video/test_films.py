@@ -56,7 +56,7 @@ def test_pictures_are_those_of_their_times(tmp_path, kind, codec, tick, rate):
 @pytest.mark.parametrize("rate", [10, 25, 59.94])
 def test_the_rate_is_told(tmp_path, rate):
     path = make_film(tmp_path / "film.mp4", np.arange(30) / rate, rate=rate)
-    assert film_info(path).rate == pytest.approx(rate, rel=1e-3)
+    assert film_info(path).fps == pytest.approx(rate, rel=1e-3)
 
 
 @pytest.mark.parametrize(("kind", "tick"), [("mp4", 90_000), ("matroska", 1000)])
@@ -261,11 +261,11 @@ def test_real_films(tmp_path):
     ):
         info = film_info(folder / name)
         assert info.seconds == pytest.approx(seconds)
-        assert info.rate == pytest.approx(rate, rel=1e-3)
+        assert info.fps == pytest.approx(rate, rel=1e-3)
         with av.open(folder / name) as container:
             decoded = [frame.to_ndarray(format="rgb24").mean((0, 1)) for frame in container.decode(video=0)]
         # So large that next to nothing is cropped.
         clip = read_clip(folder / name, start=1.31, seconds=2.0, frames=10, size=(info.rows, info.cols))
         for place, picture in enumerate(clip):
-            number = int((1.31 + 0.2 * place + 6e-4) * info.rate)
+            number = int((1.31 + 0.2 * place + 6e-4) * info.fps)
             np.testing.assert_allclose(picture.mean((0, 1)), decoded[number], atol=0.6)

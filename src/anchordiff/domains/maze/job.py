@@ -20,6 +20,7 @@ from anchordiff.domains.maze.metrics import (
     smoothness,
 )
 from anchordiff.domains.maze.tasks import Task
+from anchordiff.domains.steps import Step
 from anchordiff.pipeline import Plan, TwoStagePipeline
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class InCells(PlanJob):
         """Whose length that of the plan is compared with: "expert" or "shortest"."""
         return self.task.expert_name.split()[0]
 
-    def plan(self, options: PlanOptions) -> Plan:
+    def plan(self, options: PlanOptions, *, return_trace: bool = False) -> Plan:
         """Plan, always from the same seed."""
         device = self.pipeline.device
         return self.pipeline.plan(
@@ -71,6 +72,7 @@ class InCells(PlanJob):
             generator=torch.Generator().manual_seed(self.seed),
             horizon=self.horizon,
             judge=MazeJudge(clearance=self.clearance),
+            return_trace=return_trace,
             **options.given(),
         )
 
@@ -102,6 +104,12 @@ class InCells(PlanJob):
     def pictures(self, plan: Plan) -> "Mapping[str, Figure]":
         """The plan, and all candidates."""
         return draw_task(plan, self.task, rule=self.rule)
+
+    def draw_step(self, plan: Plan, step: Step) -> "Figure":
+        """The step over its maze."""
+        from anchordiff.domains.maze.plots import draw_step
+
+        return draw_step(self.task.condition, step, clearance=self.clearance)
 
     def arrays(self, plan: Plan) -> Mapping[str, torch.Tensor]:
         """All that a notebook needs to draw it again, in cells."""

@@ -22,6 +22,7 @@ from anchordiff.domains.pointmaze.benchmark.starts import STORED
 from anchordiff.domains.pointmaze.planner import PointMazePlanner
 from anchordiff.domains.pointmaze.world import PointMaze, find_walls
 from anchordiff.domains.pointmaze.world.physics import RADIUS
+from anchordiff.domains.steps import Step
 from anchordiff.kernels.grid.polyline import polyline_length, resample
 from anchordiff.pipeline import Plan
 
@@ -85,9 +86,9 @@ class InMetres(PlanJob):
         """What a candidate must be for a plan."""
         return f"keeps {self.planner.clearance:g} m off walls"
 
-    def plan(self, options: PlanOptions) -> Plan:
+    def plan(self, options: PlanOptions, *, return_trace: bool = False) -> Plan:
         """Plan, always from the same seed."""
-        return self.planner.plan(self.given, **options.given())
+        return self.planner.plan(self.given, return_trace=return_trace, **options.given())
 
     def measure(self, plan: Plan) -> dict[str, Any]:
         """What is said of the plan, and of all candidates."""
@@ -121,6 +122,12 @@ class InMetres(PlanJob):
     def pictures(self, plan: Plan) -> "Mapping[str, Figure]":
         """The plan, and all candidates, over the walls in metres."""
         return draw_task(plan, self.task, rule=self.rule)
+
+    def draw_step(self, plan: Plan, step: Step) -> "Figure":
+        """The step over the walls, in metres."""
+        from anchordiff.domains.maze.plots import draw_step
+
+        return draw_step(self.task.condition, step, clearance=self.task.clearance, world=self.task.world)
 
     def arrays(self, plan: Plan) -> Mapping[str, torch.Tensor]:
         """All that a notebook needs to draw it again, in metres; with the walls, which the grid alone does not tell."""

@@ -99,12 +99,15 @@ class PointMazePlanner:
         ends = maze.from_world(np.stack([start, target])).astype(np.float32)
         return MazeCondition.from_arrays(maze.walls[None], ends[None, 0], ends[None, 1])
 
-    def plan(self, condition: MazeCondition, **options: Unpack[StageOptions]) -> Plan:
+    def plan(
+        self, condition: MazeCondition, *, return_trace: bool = False, **options: Unpack[StageOptions]
+    ) -> Plan:
         """Plan with all that the pipeline tells of it, in cells: candidates, keypoints, whether it keeps clear.
 
         Args:
             condition: from `condition`.
-            **options: as for `TwoStagePipeline.generate`, but for horizon and generator, which are the planner's.
+            return_trace: as for `TwoStagePipeline.generate`.
+            **options: as there, but for horizon and generator, which are the planner's.
         """
         condition = condition.to(self.pipeline.device)
         return self.pipeline.plan(
@@ -113,6 +116,7 @@ class PointMazePlanner:
             judge=_Shortest() if self.clearance is None else MazeJudge(clearance=self.clearance_in_cells),
             horizon=self.horizon,
             generator=torch.Generator().manual_seed(self.seed),
+            return_trace=return_trace,
             **options,
         )
 

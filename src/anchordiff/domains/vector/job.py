@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from anchordiff.domains.domain import PlanJob, PlanOptions, PlanSettings
+from anchordiff.domains.steps import Step
 from anchordiff.domains.vector.condition import VectorCondition
 from anchordiff.domains.vector.data.files import read_arrays
 from anchordiff.domains.vector.metrics import diversity, limit_violation, path_length, smoothness
@@ -77,7 +78,7 @@ class VectorJob(PlanJob):
         """What a valid plan does."""
         return "keeps the limits"
 
-    def plan(self, options: PlanOptions) -> Plan:
+    def plan(self, options: PlanOptions, *, return_trace: bool = False) -> Plan:
         """Plan, always from the same seed."""
         states = self.pipeline.keypoints.config.states
         low, high = (limit.to(self.pipeline.device) for limit in self.limits)
@@ -92,6 +93,7 @@ class VectorJob(PlanJob):
             judge=FunctionJudge(score),
             horizon=self.settings.horizon,
             generator=torch.Generator().manual_seed(self.settings.seed),
+            return_trace=return_trace,
             **options.given(),
         )
 
@@ -135,6 +137,25 @@ class VectorJob(PlanJob):
             title=self.name,
         )
         return {"plan": figure}
+
+    def draw_step(self, plan: Plan, step: Step) -> "Figure":
+        """Each number over the steps, where the plan and its way lie between."""
+        from anchordiff.domains.vector.plots import draw_dimensions
+
+        made = step.coarse if step.trajectory is None else step.trajectory
+        figure = draw_dimensions(
+            made[None],
+            keypoints=step.keypoints,
+            anchors=plan.generation.anchors.index[0].tolist(),
+            title=step.title,
+        )
+        generation = plan.generation
+        assert generation.trace is not None
+        every = torch.cat([generation.trace.coarse.flatten(0, 2), generation.trajectory.flatten(0, 1)])
+        for axes, low, high in zip(figure.axes, every.amin(dim=0), every.amax(dim=0), strict=False):
+            margin = 0.05 * float(high - low) + 1e-6
+            axes.set_ylim(float(low) - margin, float(high) + margin)
+        return figure
 
     def arrays(self, plan: Plan) -> Mapping[str, torch.Tensor]:
         """All samples, and the number of the plan."""

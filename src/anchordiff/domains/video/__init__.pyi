@@ -15,7 +15,6 @@ from .films import FilmInfo as FilmInfo
 from .films import film_info as film_info
 from .films import read_clip as read_clip
 from .films import read_picture as read_picture
-from .films import write_film as write_film
 from .job import codec_of as codec_of
 from .job import layout_of as layout_of
 from .job import pictures_of as pictures_of

@@ -1,29 +1,26 @@
-"""Films on disk: clips read by time, and clips written.
+"""Films on disk: clips read by time; `anchordiff.films` writes them.
 
 Films have from below 10 to 60 frames a second, and not always the same number: a frame is found by its time stamp,
 never by its number. Time 0 is that of the first frame.
 
 Example:
     >>> import tempfile
+    >>> from anchordiff.films import write_film
     >>> clip = np.full((16, 32, 48, 3), 128, np.uint8)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = write_film(f"{folder}/grey.mp4", clip, rate=8.0)
+    ...     path = write_film(f"{folder}/grey.mp4", clip, fps=8.0)
     ...     film_info(path).seconds, read_clip(path, start=0.5, seconds=1.0, frames=4, size=(16, 16)).shape
     (2.0, (4, 16, 16, 3))
 """
 
-import warnings
 from dataclasses import dataclass
-from fractions import Fraction
-from importlib import import_module
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, Final, final
+from typing import final
 
 import numpy as np
 from jaxtyping import UInt8
 
-from anchordiff.checks import check_array, check_integer, check_number
+from anchordiff.checks import check_integer, check_number
 from anchordiff.domains.video._decoding import (
     SLACK,
     EndedError,
@@ -39,18 +36,7 @@ from anchordiff.domains.video._decoding import (
     stated_seconds,
     turn,
 )
-from anchordiff.errors import CorruptFileError, MissingExtraError
-from anchordiff.files import replacing
-
-_UINT8: Final = (np.dtype(np.uint8),)
-_QUALITY: Final = {"libx264": {"crf": "12"}, "mpeg4": {"qmin": "2", "qmax": "3"}}
-_FORMATS: Final = {".mp4": ("av", "PyAV", 1000.0), ".gif": ("PIL", "Pillow", 50.0)}
-"""By the ending of a file: the module that writes it, of which package, and the most frames a second."""
-
-_BT709: Final = 1  # code of its matrix, primaries and transfer in a stream
-_LIMITED: Final = 1  # code of the range 16 … 235
-_TICK: Final = 100  # a second, of .gif
-_MOST_TICKS: Final = 65535  # of a picture in .gif
+from anchordiff.errors import CorruptFileError
 
 
 @final
@@ -60,7 +46,7 @@ class FilmInfo:
 
     Attributes:
         seconds: how long it lasts.
-        rate: frames a second on average; 0 where the file does not say.
+        fps: frames a second on average; 0 where the file does not say.
         rows: height in pixels, as it is shown.
         cols: width in pixels, as it is shown: turned, and with square pixels.
         rotation: degrees, counter-clockwise, by which stored frames are turned to be shown: 0, 90, 180 or 270.
@@ -68,7 +54,7 @@ class FilmInfo:
     """
 
     seconds: float
-    rate: float
+    fps: float
     rows: int
     cols: int
     rotation: int
@@ -93,7 +79,7 @@ def film_info(path: str | Path) -> FilmInfo:
         rows, cols = first.height, round(first.width * pixel_aspect(stream))
         return FilmInfo(
             seconds=stated_seconds(stream) or seconds_of_packets(path),
-            rate=float(stream.average_rate or stream.guessed_rate or 0),
+            fps=float(stream.average_rate or stream.guessed_rate or 0),
             rows=cols if quarters % 2 else rows,
             cols=rows if quarters % 2 else cols,
             rotation=90 * quarters,
@@ -161,72 +147,6 @@ def read_picture(path: str | Path, *, size: tuple[int, int]) -> UInt8[np.ndarray
     return picture
 
 
-def write_film(
-    path: str | Path, frames: UInt8[np.ndarray, "frames rows cols 3"], *, rate: float = 8.0
-) -> Path:
-    """Write a clip as .mp4 (H.264) or .gif, so that `path` holds the whole of it or what it held before.
-
-    A .gif has at most 256 colours a picture, chosen for each, and loops for ever.
-
-    Args:
-        path: the file; its ending decides the format. Folders are made.
-        frames: red, green and blue in 0 … 255; rows and columns are even for .mp4, which stores colours at half size.
-        rate: frames a second, from 0.01 to 1000; at most 50 for .gif, whose viewers slow down what is faster.
-
-    Returns:
-        The path.
-
-    Raises:
-        ValueError: if the ending is another, the frames are no such array, or the rate is out of its range.
-        MissingExtraError: if PyAV (.mp4) or Pillow (.gif) is not installed.
-
-    Warns:
-        RuntimeWarning: if the FFmpeg of this PyAV has no libx264; then the codec of .mp4 is MPEG-4 Part 2.
-    """
-    path = Path(path)
-    ending = path.suffix.lower()
-    if ending not in _FORMATS:
-        raise ValueError(f"path must end in {' or '.join(_FORMATS)}, found {path.name!r}")
-    frames = check_array("frames", frames, _UINT8, ("frames", "rows", "cols", 3))
-    check_film(ending, frames=len(frames), size=frames.shape[1:3], rate=rate)
-    with replacing(path) as file:
-        (_write_mp4 if ending == ".mp4" else _write_gif)(file, frames, float(rate))
-    return path
-
-
-def check_film(ending: str, *, frames: int, size: tuple[int, ...], rate: float) -> None:
-    """Check that `write_film` can write such a film, before work is done for one.
-
-    Args:
-        ending: ".mp4" or ".gif".
-        frames: how many there are.
-        size: rows and columns of one, in pixels.
-        rate: frames a second.
-
-    Raises:
-        ValueError: if the frames are none, or their size or rate is none of the format's.
-        MissingExtraError: if what writes that format is not installed.
-    """
-    module, package, most = _FORMATS[ending]
-    try:
-        import_module(module)
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(package, "video") from error
-    if 0 in (frames, *size):
-        raise ValueError(
-            f"frames must hold at least one picture of at least one pixel, found {(frames, *size, 3)}"
-        )
-    rate = check_number(f"rate of {ending}", rate, least=0.01, most=most)
-    rows, cols = size
-    if ending == ".mp4" and (rows % 2 or cols % 2):
-        raise ValueError(f"frames must have even rows and columns for .mp4, found {rows} and {cols}")
-    if ending == ".gif" and (max(rows, cols) > 65535 or frames / rate * _TICK > _MOST_TICKS):
-        raise ValueError(
-            f"frames must be at most 65535 wide and high and last at most {_MOST_TICKS / _TICK:g} s for .gif, "
-            f"found {rows} x {cols} and {frames / rate:g} s"
-        )
-
-
 def _read(
     path: Path, times: list[float], end: float, size: tuple[int, int], *, seek: float
 ) -> UInt8[np.ndarray, "frames rows cols 3"]:
@@ -258,46 +178,4 @@ def _read(
 def _too_short(path: Path, end: float, found: float) -> ValueError:
     return ValueError(
         f"start + seconds must be within the film, found {end:.3f} s, where {path} ends at {found:.3f} s"
-    )
-
-
-def _write_mp4(file: BinaryIO, frames: np.ndarray, rate: float) -> None:
-    import av
-
-    codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
-    if codec == "mpeg4":
-        warnings.warn(
-            "FFmpeg lacks libx264 here: the codec of .mp4 is MPEG-4 Part 2, which browsers do not play",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-    # MPEG-4 Part 2 has 16 bits for the parts of a second.
-    exact = Fraction(rate).limit_denominator(max(1, min(1001, int(65535 / rate))))
-    with av.open(file, mode="w", format="mp4") as container:
-        stream: Any = container.add_stream(codec, rate=exact, options=_QUALITY[codec])
-        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
-        stream.colorspace = stream.color_primaries = stream.color_trc = _BT709
-        stream.color_range = _LIMITED
-        for place, picture in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(
-                format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
-            )
-            frame.pts, frame.time_base = place, 1 / exact
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-
-
-def _write_gif(file: BinaryIO, frames: np.ndarray, rate: float) -> None:
-    from PIL import Image
-
-    # Rounded where each picture ends, so that the whole lasts as long as it should.
-    ends = [round(_TICK * place / rate) for place in range(len(frames) + 1)]
-    first, *others = (Image.fromarray(frame).quantize(256, dither=Image.Dither.NONE) for frame in frames)
-    first.save(
-        file,
-        format="gif",
-        save_all=True,
-        append_images=others,
-        duration=[1000 // _TICK * (after - before) for before, after in pairwise(ends)],
-        loop=0,
     )

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
 from anchordiff.checks import check_array, check_integer
-from anchordiff.domains.domain import PlanJob, PlanOptions, PlanSettings
+from anchordiff.domains.domain import FilmFormat, PlanJob, PlanOptions, PlanSettings
+from anchordiff.domains.steps import Step
 from anchordiff.domains.video.autoencoder import FrameAutoencoder
 from anchordiff.domains.video.codec import AutoencoderCodec, VideoCodec, open_codec
 from anchordiff.domains.video.codec_files import CODEC
 from anchordiff.domains.video.condition import TextCondition
 from anchordiff.domains.video.config import VideoEncoderConfig
-from anchordiff.domains.video.films import write_film
 from anchordiff.domains.video.layout import ClipLayout
 from anchordiff.domains.video.text import TextEncoder, open_text
+from anchordiff.films import write_film
 from anchordiff.hub import from_pretrained
 from anchordiff.judge import FunctionJudge
 from anchordiff.pipeline import Plan, TwoStagePipeline
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from matplotlib.figure import Figure
+
+
+FILM: Final[FilmFormat] = "mp4"
+"""What films of clips are unless told otherwise."""
 
 
 def codec_of(pipeline: TwoStagePipeline, source: str, *, named: str | None = None) -> VideoCodec:
@@ -137,8 +142,6 @@ class ClipJob(PlanJob):
         codec: makes pictures of latents.
         text: the sentence.
         guidance: weight of classifier-free guidance.
-        film: file format of films.
-        rate: frames a second.
         settings: of the command.
     """
 
@@ -147,9 +150,9 @@ class ClipJob(PlanJob):
     codec: VideoCodec
     text: str
     guidance: float
-    film: Literal["mp4", "gif"]
-    rate: float
     settings: PlanSettings
+
+    makes_films = True
 
     @property
     def name(self) -> str:
@@ -161,7 +164,7 @@ class ClipJob(PlanJob):
         """What a valid plan does: any clip will do."""
         return "is finite"
 
-    def plan(self, options: PlanOptions) -> Plan:
+    def plan(self, options: PlanOptions, *, return_trace: bool = False) -> Plan:
         """Make clips, always from the same seed."""
 
         def score(clips: torch.Tensor, condition: TextCondition) -> tuple[torch.Tensor, torch.Tensor]:
@@ -175,6 +178,7 @@ class ClipJob(PlanJob):
             horizon=self.settings.horizon,
             guidance=free_guidance(self.guidance),
             generator=torch.Generator().manual_seed(self.settings.seed),
+            return_trace=return_trace,
             **options.given(),
         )
 
@@ -211,6 +215,13 @@ class ClipJob(PlanJob):
             "samples": draw_strip(shown, title=f"{self.text}: {len(shown)} clips", every=3),
         }
 
+    def draw_step(self, plan: Plan, step: Step) -> "Figure":
+        """The frames of the clip."""
+        from anchordiff.domains.video.plots import draw_strip
+
+        made = step.coarse if step.trajectory is None else step.trajectory
+        return draw_strip(pictures_of(made[None], self.codec, self._layout), title=step.title)
+
     def arrays(self, plan: Plan) -> Mapping[str, torch.Tensor]:
         """All clips as latents and as pictures, and their key frames."""
         made = plan.generation
@@ -226,8 +237,8 @@ class ClipJob(PlanJob):
         """Write a film of each clip."""
         names = []
         for number, clip in enumerate(self.clips(plan)):
-            names.append(f"clip-{number:02d}.{self.film}")
-            write_film(out / names[-1], clip, rate=self.rate)
+            names.append(f"clip-{number:02d}.{self.settings.film or FILM}")
+            write_film(out / names[-1], clip, fps=self.settings.fps)
         return names
 
     def clips(self, plan: Plan) -> UInt8[np.ndarray, "clips frames rows cols 3"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
 import anchordiff as ad
 from anchordiff.checks import check_integer, check_number
@@ -22,8 +22,6 @@ class VideoRequest(PlanRequest):
         known_frames: numbers of frames that are known, from 0 on, each with its picture (a film's first one): a first
             frame, or a storyboard. They are cropped around their centre to the clips' shape.
         guidance: weight of classifier-free guidance; 1 for none.
-        film: file format of the films.
-        rate: frames a second of the films.
         codec: what makes pictures of latents: "none" for pixels, a folder, or an id on the Hub; by default that beside
             the pipeline's stages.
         text_encoder: what tells networks the sentence: a folder, or an id on the Hub; by default that beside the
@@ -35,14 +33,11 @@ class VideoRequest(PlanRequest):
     text: str
     known_frames: tuple[tuple[int, Path], ...] = ()
     guidance: float = 2.5
-    film: Literal["mp4", "gif"] = "mp4"
-    rate: float = 8.0
     codec: str | None = None
     text_encoder: str | None = None
 
     def __post_init__(self) -> None:
         check_number("guidance", self.guidance)
-        check_number("rate", self.rate, above=0.0)
         if not self.text.strip():
             raise ValueError(f"text must be a sentence, found {self.text!r}")
         numbers = [number for number, _ in self.known_frames]
@@ -53,15 +48,16 @@ class VideoRequest(PlanRequest):
 
     def open(self, pipeline: ad.TwoStagePipeline, settings: PlanSettings) -> PlanJob:
         """The pipeline with the sentence; see `PlanRequest.open`."""
-        from anchordiff.domains.video.films import check_film, read_picture
-        from anchordiff.domains.video.job import ClipJob, codec_of, layout_of, text_of, with_pictures
+        from anchordiff.domains.video.films import read_picture
+        from anchordiff.domains.video.job import FILM, ClipJob, codec_of, layout_of, text_of, with_pictures
+        from anchordiff.films import check_film
 
         encoder = text_of(pipeline, named=self.text_encoder)
         codec = codec_of(pipeline, settings.source, named=self.codec)
         layout = layout_of(pipeline, codec)
         size = (layout.height * codec.factor, layout.width * codec.factor)
         horizon = pipeline.config.horizon if settings.horizon is None else settings.horizon
-        check_film(f".{self.film}", frames=horizon, size=size, rate=self.rate)
+        check_film(f".{settings.film or FILM}", frames=horizon, size=size, fps=settings.fps)
         condition = video.TextCondition.from_text([self.text], encoder)
         if self.known_frames:
             pictures = {number: read_picture(path, size=size) for number, path in self.known_frames}
@@ -72,7 +68,5 @@ class VideoRequest(PlanRequest):
             codec=codec,
             text=self.text,
             guidance=self.guidance,
-            film=self.film,
-            rate=self.rate,
             settings=settings,
         )

@@ -16,5 +16,6 @@ from anchordiff.domains.maze.plots.cases import Case, draw_cases
 from anchordiff.domains.maze.plots.denoising import draw_denoising
 from anchordiff.domains.maze.plots.plan import draw_plan
 from anchordiff.domains.maze.plots.samples import draw_samples
+from anchordiff.domains.maze.plots.step import draw_step
 
-__all__ = ["Case", "draw_cases", "draw_denoising", "draw_plan", "draw_samples"]
+__all__ = ["Case", "draw_cases", "draw_denoising", "draw_plan", "draw_samples", "draw_step"]
