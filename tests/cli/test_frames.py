@@ -57,7 +57,8 @@ def test_a_film_without_pictures(tmp_path, world):
 
 def test_trajectories_of_numbers_have_steps_too(tmp_path):
     stage = {
-        "states": StateSpace(positions=3), "horizon": 16, "num_keypoints": 4, "encoder": VectorEncoderConfig(positions=3),
+        "states": StateSpace(positions=3), "horizon": 16, "num_keypoints": 4,
+        "encoder": VectorEncoderConfig(positions=3),
         "transformer": TransformerConfig(width=16, depth=1, heads=2),
     }  # fmt: skip
     stages = (

@@ -77,7 +77,8 @@ def test_a_folder_gets_the_model_and_the_run(first, tmp_path):
     saved = record(tmp_path)
     assert saved["model"] == config_to_json(first)
     assert saved["data"]["min_l1"] == 4
-    assert saved["objective"]["terms"] == {"distance": {"class": "Distances", "weight": 0.2}}
+    term = {"class": "Distances", "weight": 0.2, "farthest": 60.0}
+    assert saved["objective"]["terms"] == {"distance": term}
     assert saved["objective"]["masks"] == repr(Even(4))
     log = read_log(tmp_path / "training" / "log.jsonl")
     (held_out,) = (entry for entry in log if entry["event"] == "evaluation")

@@ -33,7 +33,8 @@ LINES: Final[dict[str, dict[str, Any]]] = {
     "coarse": {"color": ORANGE, "linewidth": 1.6, "linestyle": (0, (4, 1.5)), "zorder": 5.5},
     "trajectory": {"color": BLUE, "linewidth": 2.4, "zorder": 5},
     "noised": {
-        "color": BLACK, "alpha": 0.5, "linewidth": 0.8, "marker": "o", "markersize": 5, "markerfacecolor": "white", "zorder": 4.5,
+        "color": BLACK, "alpha": 0.5, "linewidth": 0.8, "marker": "o", "markersize": 5,
+        "markerfacecolor": "white", "zorder": 4.5,
     },
     "keypoints": {
         "color": ORANGE, "linestyle": "none", "marker": "o", "markersize": 7,

@@ -5,7 +5,7 @@ No network is needed to say so: these are what a saved config.json holds, and wh
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, final, get_args
+from typing import Any, Final, Literal, final, get_args
 
 from anchordiff.checks import check_choice, check_rules
 from anchordiff.configs import exact
@@ -21,6 +21,11 @@ too, but by `"none"`."""
 
 ClampDims = Literal["position", "all"]
 """Which numbers of a keypoint the clamp holds: its position or the whole state."""
+
+FREE: Final = (
+    "horizon", "num_keypoints", "spacing", "num_levels", "growth", "transformer.activation_checkpointing",
+)  # fmt: skip
+"""What may differ between a model and its first weights, since no weight's meaning hangs on it."""
 
 
 @final

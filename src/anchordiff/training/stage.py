@@ -16,7 +16,7 @@ from anchordiff.data.batch import TrajectoryBatch
 from anchordiff.data.source import TrainingData
 from anchordiff.hub.layout import CONFIG
 from anchordiff.nn.modes import evaluating
-from anchordiff.stages.config import InterpDenoiserConfig, KeypointDiffusionConfig
+from anchordiff.stages.config import FREE, InterpDenoiserConfig, KeypointDiffusionConfig
 from anchordiff.stages.denoiser import InterpDenoiser
 from anchordiff.stages.keypoints import KeypointDiffusion
 from anchordiff.training.bootstrap import Bootstrap, ScheduledSampling
@@ -35,10 +35,6 @@ Model = TypeVar("Model", bound=nn.Module)
 VALIDATION_SEED: Final = 0
 
 _FROZEN: Final = "keypoints"
-# Of a config: what may differ between a model and its first weights, since no weight's meaning hangs on it.
-_FREE: Final = (
-    "horizon", "num_keypoints", "spacing", "num_levels", "growth", "transformer.activation_checkpointing",
-)  # fmt: skip
 
 
 @final
@@ -266,7 +262,7 @@ def take_weights(model: nn.Module, source: str | Path) -> None:
     """
     trained = load_stage(source, type(model), name="init")
     changed = differences(config_to_json(trained.config), config_to_json(model.config))
-    changed = [change for change in changed if not change.startswith(tuple(f"{name}=" for name in _FREE))]
+    changed = [change for change in changed if not change.startswith(tuple(f"{name}=" for name in FREE))]
     if changed:
         raise ValueError(
             f"init {source} must hold a model like the one to train, found " + "; ".join(changed)

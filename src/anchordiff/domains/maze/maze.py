@@ -118,9 +118,8 @@ class Maze:
             density: least and largest share of walls inside.
             seed: which maze.
         """
-        return cls(
-            random_mazes(seed, np.zeros(1, int), rows=rows, cols=cols, density=density, min_l1=0).walls[0]
-        )
+        made = random_mazes(seed, np.zeros(1, int), rows=rows, cols=cols, density=density, min_l1=0)
+        return cls(made.walls[0])
 
     @classmethod
     def perfect(
@@ -139,9 +138,8 @@ class Maze:
             method: `depth_first` makes long winding corridors; `wilson` draws uniformly from all perfect mazes.
             seed: which maze.
         """
-        return cls(
-            perfect_mazes(seed, np.zeros(1, int), rows=rows, cols=cols, method=method, min_l1=0).walls[0]
-        )
+        made = perfect_mazes(seed, np.zeros(1, int), rows=rows, cols=cols, method=method, min_l1=0)
+        return cls(made.walls[0])
 
     @classmethod
     def rooms(cls, rows: int = 21, cols: int = 21, *, seed: int = 0) -> "Maze":
