@@ -69,6 +69,27 @@ def _angles(places: Tensor, count: int, most: float) -> Tensor:
     return places.float()[:, None, :, None] * (math.pi * most**exponents)
 
 
+@dataclass
+class KeyValues:
+    """Keys and values of the steps that a causal attention has seen, for those that come after.
+
+    Attributes:
+        keys: rotated; none before the first steps.
+        values: as `keys`.
+    """
+
+    keys: Float[Tensor, "batch heads steps head_dim"] | None = None
+    values: Float[Tensor, "batch heads steps head_dim"] | None = None
+
+    def append(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Add steps, and give all."""
+        if self.keys is not None and self.values is not None:
+            keys = torch.cat([self.keys, keys], dim=2)
+            values = torch.cat([self.values, values], dim=2)
+        self.keys, self.values = keys, values
+        return keys, values
+
+
 class SelfAttention(nn.Module):
     """Scaled-dot-product attention among the tokens of one trajectory.
 
@@ -86,13 +107,28 @@ class SelfAttention(nn.Module):
         self.to_out = nn.Linear(width, width)
 
     def forward(
-        self, x: Float[Tensor, "batch tokens width"], rotation: Rotation
+        self,
+        x: Float[Tensor, "batch tokens width"],
+        rotation: Rotation,
+        seen: KeyValues | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
-        """Attend, with queries and keys rotated."""
+        """Attend, with queries and keys rotated.
+
+        Args:
+            x: tokens.
+            rotation: of their times.
+            seen: of the steps before these, which are added; for a causal attention.
+        """
         # Plain views instead of einops: at batch 1 a plan is bound by calls, not by arithmetic.
         qkv = self.to_qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         q, k = rotation(qkv[:2]).unbind()
-        mixed = functional.scaled_dot_product_attention(q, k, qkv[2], is_causal=self.causal)
+        if seen is None:
+            mixed = functional.scaled_dot_product_attention(q, k, qkv[2], is_causal=self.causal)
+        else:
+            k, v = seen.append(k, qkv[2])
+            new, total = q.shape[2], k.shape[2]
+            past = torch.ones(new, total, dtype=torch.bool, device=q.device).tril(total - new)
+            mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=past)
         out: Tensor = self.to_out(mixed.transpose(1, 2).flatten(2))
         return out
 
@@ -145,15 +181,18 @@ class FactorisedAttention(nn.Module):
         self.time = SelfAttention(width, heads, causal=causal)
 
     def forward(
-        self, x: Float[Tensor, "batch tokens width"], rotation: FactorisedRotation
+        self,
+        x: Float[Tensor, "batch tokens width"],
+        rotation: FactorisedRotation,
+        seen: KeyValues | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
-        """Attend, in space and in time."""
+        """Attend, in space and in time; see `SelfAttention.forward`."""
         batch, _, width = x.shape
         patches = rotation.space.cos.shape[2]
         steps = x.view(-1, patches, width)
         among = self.space(steps, rotation.space).view(batch, -1, patches, width)
         rows = self.norm(x.view(batch, -1, patches, width) + among).transpose(1, 2).flatten(0, 1)
-        along = self.time(rows, rotation.time).view(batch, patches, -1, width).transpose(1, 2)
+        along = self.time(rows, rotation.time, seen).view(batch, patches, -1, width).transpose(1, 2)
         mixed: Tensor = (among + along).flatten(1, 2)
         return mixed
 

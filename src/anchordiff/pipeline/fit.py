@@ -10,7 +10,7 @@ from anchordiff.states import StateSpace
 
 
 def check_stages(keypoints: KeypointDiffusion, denoiser: InterpDenoiser) -> None:
-    """Refuse what is no stage 1 and stage 2 of the same states; say where they were trained for other anchors.
+    """Refuse what is no stage 1 and stage 2 of the same states on one device; say where they were trained for other anchors.
 
     By what a stage can do and not by class, so that networks of one's own are taken.
     """
@@ -21,6 +21,11 @@ def check_stages(keypoints: KeypointDiffusion, denoiser: InterpDenoiser) -> None
     if not (isinstance(denoiser, nn.Module) and hasattr(getattr(denoiser, "config", None), "num_levels")):
         raise ValueError(f"denoiser must be a stage 2, as InterpDenoiser, found {type(denoiser).__name__}")
     _check_states(keypoints.config.states, denoiser.config.states)
+    places = [next(stage.parameters()).device for stage in (keypoints, denoiser)]
+    if places[0] != places[1]:
+        raise ValueError(
+            f"keypoints and denoiser must be on the same device, found {places[0]} and {places[1]}"
+        )
     trained = [(stage.config.horizon, stage.config.num_keypoints) for stage in (keypoints, denoiser)]
     if trained[0] != trained[1]:
         warnings.warn(

@@ -26,7 +26,7 @@ from anchordiff.records import Record
 from anchordiff.samplers import ElementNoise
 from anchordiff.stages.denoiser import InterpDenoiser
 from anchordiff.stages.keypoints import KeypointDiffusion
-from anchordiff.stages.restoration import restore
+from anchordiff.stages.restoration import restore, restore_stream
 
 
 @final
@@ -136,6 +136,50 @@ class Stages:
         with self._inference():
             filled = self._restore(keypoints, request.anchors, self.encode(condition)[1], request)
         return Generation.collate([filled])  # as above
+
+    def stream(
+        self,
+        condition: Condition,
+        num_samples: int,
+        request: Request,
+        *,
+        chunk: int,
+        options: GenerateOptions,
+    ) -> Iterator[Float[Tensor, "batch steps dim"]]:
+        """Stage 1 now, then stage 2 chunk by chunk."""
+        group = Group(slice(0, len(condition)), (slice(0, len(condition) * num_samples),))
+        noise = ElementNoise.draw(len(condition) * num_samples, generator=options.get("generator"))
+        with self._inference():
+            first, second = self.encode(condition)
+            batch, *others = self._batches(group, num_samples, request.anchors, first)
+            if others:
+                horizons = [one.anchors.horizon for one in (batch, *others)]
+                raise ValueError(
+                    f"condition must hold ways of one horizon for a stream, found {horizons}; give a horizon, or "
+                    "stream them one by one"
+                )
+            keypoints = self.keypoints.sample(
+                condition if request.guidance else first,
+                batch.anchors,
+                sampler=request.sampler,
+                guidance=request.guidance,
+                noise=noise,
+                callback=options.get("callback"),
+            )
+        parts = restore_stream(
+            self.denoiser, keypoints, batch.anchors, second, chunk=chunk,
+            level=request.level, clamp=request.clamp, clamp_dims=request.clamp_dims,
+        )  # fmt: skip
+        return self._outside(parts)
+
+    def _outside(self, parts: Iterator[Tensor]) -> Iterator[Tensor]:
+        """The parts, with inference mode left at each: the caller's own work goes on between."""
+        while True:
+            with self._inference():
+                part = next(parts, None)
+            if part is None:
+                return
+            yield part.clone()
 
     def _restore(
         self, keypoints: Float[Tensor, "batch K dim"], anchors: AnchorSet, scene: Scene, request: Request

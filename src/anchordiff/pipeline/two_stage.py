@@ -1,6 +1,6 @@
 """Both stages as one planner."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -74,11 +74,6 @@ class TwoStagePipeline:
         self.denoiser = denoiser.eval()
         self.config = config
         self.judge = keypoints.encoder.judge() if judge is None else judge
-        if _device(keypoints) != _device(denoiser):
-            raise ValueError(
-                f"keypoints and denoiser must be on the same device, found {_device(keypoints)} "
-                f"and {_device(denoiser)}"
-            )
 
     @property
     def components(self) -> Mapping[str, nn.Module]:
@@ -88,7 +83,7 @@ class TwoStagePipeline:
     @property
     def device(self) -> torch.device:
         """Where the networks are."""
-        return _device(self.keypoints)
+        return next(self.keypoints.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
@@ -195,6 +190,43 @@ class TwoStagePipeline:
             index=choice.index,
             generation=generation,
         )
+
+    @spelled_out
+    def stream(
+        self, condition: Condition | Any, *parts: Any, chunk: int = 8, num_samples: int = 1,  # noqa: ANN401
+        **options: Unpack[GenerateOptions],
+    ) -> Iterator[Float[Tensor, "batch steps dim"]]:  # fmt: skip
+        """Generate chunk by chunk, from the beginning, so that a robot can start before the trajectory is whole.
+
+        Joined along the steps, the chunks are the trajectories that `generate` gives, up to rounding. Stage 2 must be
+        causal (`TransformerConfig.causal`): it keeps the keys and values of the steps it has been at, and each chunk
+        costs a pass over its own steps alone.
+
+        Args:
+            condition: as for `generate`.
+            *parts: as for `generate`.
+            chunk: steps at a time; the last chunk may have fewer.
+            num_samples: trajectories a condition.
+            **options: as for `generate`, but for `walk` and `batch_size`.
+
+        Raises:
+            ValueError: as for `generate`, before any network runs; also if stage 2 is not causal, or conditions get
+                different horizons.
+        """
+        check_integer("chunk", chunk)
+        for name in ("walk", "batch_size", "progress"):
+            if options.get(name):
+                raise ValueError(f"{name} must be left out of a stream, found {options.get(name)!r}")
+        transformer = getattr(self.denoiser.config, "transformer", None)
+        if not getattr(transformer, "causal", False):
+            raise ValueError(
+                "denoiser must be causal for a stream: its first steps cannot wait for the last ones"
+            )
+        condition = self._condition(condition, parts)
+        request = check_request(
+            condition, num_samples, options, config=self.config, limits=self._stages.limits
+        )
+        return self._stages.stream(condition, num_samples, request, chunk=chunk, options=options)
 
     def fill(
         self,
@@ -310,7 +342,3 @@ class TwoStagePipeline:
         return Stages(
             keypoints=self.keypoints, denoiser=self.denoiser, shared_encoder=self.config.shared_encoder
         )
-
-
-def _device(network: nn.Module) -> torch.device:
-    return next(network.parameters()).device

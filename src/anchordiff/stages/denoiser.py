@@ -5,7 +5,8 @@ f(x_s, M_s, s, condition) estimates x_0 from x_s; anchor density is the corrupti
 cold diffusion, Bansal et al. 2022).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,8 +16,9 @@ from torch.nn import functional
 
 from anchordiff import hub
 from anchordiff.anchors import AnchorSet, step_times
-from anchordiff.checks import check_type
+from anchordiff.checks import check_integer, check_type
 from anchordiff.conditions import Condition
+from anchordiff.nn.attention import KeyValues
 from anchordiff.nn.embeddings import ContextEmbedding
 from anchordiff.nn.encoder import Encoder
 from anchordiff.nn.fourier import fourier_features, fourier_size
@@ -137,9 +139,59 @@ class InterpDenoiser(nn.Module):
             terms["steps"] = steps.detach()
         return StageLoss(loss=loss, terms=terms, estimate=estimates[-1].float(), scene=scene)
 
+    def stream(
+        self,
+        x_s: Float[Tensor, "batch horizon dim"],
+        level: Int[Tensor, " batch"],
+        anchors: AnchorSet,
+        condition: Condition | Scene,
+        *,
+        chunk: int,
+    ) -> Iterator[Float[Tensor, "batch steps dim"]]:
+        """Estimate the clean trajectory chunk by chunk, from its beginning; together they are what `forward` gives.
+
+        Each chunk costs a pass over its own steps alone: keys and values of earlier ones are kept.
+
+        Args:
+            x_s: as for `forward`.
+            level: as for `forward`.
+            anchors: as for `forward`.
+            condition: as for `forward`.
+            chunk: steps at a time; the last chunk may have fewer.
+
+        Raises:
+            ValueError: as for `forward`; also if the network is not causal, or `chunk` is below 1.
+        """
+        check_integer("chunk", chunk)
+        states, transformer = self.config.states, self.transformer
+        if not self.config.transformer.causal:
+            raise ValueError(
+                "transformer.causal must be True for a stream, whose first steps cannot wait for the last, found False"
+            )
+        scene = self.encode(condition)
+        whole = self._inputs(x_s, level, anchors, scene)
+        seen = [KeyValues() for _ in range(self.config.transformer.depth)]
+        for first in range(0, x_s.shape[1], chunk):
+            part = whole.part(first, first + chunk, each=states.num_tokens)
+            made = transformer(
+                part.tokens, part.estimate, part.gain, context=part.context, seen=seen,
+                prepared=transformer.prepare(part.times, scene, states=states),
+            )  # fmt: skip
+            yield states.wrap(states.from_tokens(made[-1]))
+
     def _estimates(
         self, x_s: Tensor, level: Tensor, anchors: AnchorSet, scene: Scene, frame: Frame | None = None
     ) -> list[Tensor]:
+        inputs, states = self._inputs(x_s, level, anchors, scene, frame), self.config.states
+        estimates: list[Tensor] = self.transformer(
+            inputs.tokens, inputs.estimate, inputs.gain, context=inputs.context,
+            prepared=self.transformer.prepare(inputs.times, scene, states=states),
+        )  # fmt: skip
+        return [states.from_tokens(tokens) for tokens in estimates]
+
+    def _inputs(
+        self, x_s: Tensor, level: Tensor, anchors: AnchorSet, scene: Scene, frame: Frame | None = None
+    ) -> "_Inputs":
         batch, horizon, _ = x_s.shape
         states, causal = self.config.states, self.config.transformer.causal
         if (len(anchors), anchors.horizon) != (batch, horizon):
@@ -188,14 +240,33 @@ class InterpDenoiser(nn.Module):
             mean_speed,
             mean_speed.new_full((batch, 1), states.pace / horizon),
         ]
-        estimates: list[Tensor] = self.transformer(
-            torch.cat(features, dim=-1),
-            states.tokens(x_s),
-            units.expand(1, 1, -1) if states.patches is None else states.tokens(units.expand_as(x_s)),
+        tokens = states.tokens(x_s)
+        return _Inputs(
+            tokens=torch.cat(features, dim=-1),
+            estimate=tokens,
+            gain=(units if states.patches is None else states.tokens(units.expand_as(x_s))).expand_as(tokens),
             context=self.context(torch.cat(scalars, dim=-1)),
-            prepared=self.transformer.prepare(times, scene, states=states),
+            times=times,
         )
-        return [states.from_tokens(tokens) for tokens in estimates]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Inputs:
+    """What the transformer is given: of each token, and of the whole trajectory."""
+
+    tokens: Float[Tensor, "batch tokens features"]
+    estimate: Float[Tensor, "batch tokens token_dim"]
+    gain: Float[Tensor, "batch tokens token_dim"]
+    context: Float[Tensor, "batch width"]
+    times: Float[Tensor, "batch steps"]
+
+    def part(self, first: int, last: int, *, each: int) -> "_Inputs":
+        """Of some steps, of so many tokens each."""
+        rows = slice(first * each, last * each)
+        return _Inputs(
+            tokens=self.tokens[:, rows], estimate=self.estimate[:, rows], gain=self.gain[:, rows],
+            context=self.context, times=self.times[:, first:last],
+        )  # fmt: skip
 
 
 def _distance_to_anchors(anchors: AnchorSet) -> tuple[Tensor, Tensor]:

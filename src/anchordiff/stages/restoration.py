@@ -5,6 +5,7 @@ Notation: D(x, s) = Interp(x | M_s) keeps x at the anchors of level s and fills 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
 
@@ -80,6 +81,51 @@ def restore(
         )
         trajectory = (frame or _frame_of(scene, anchors)).pin(trajectory)
     return Restored(coarse=coarse, trajectory=trajectory)
+
+
+def restore_stream(
+    denoiser: InterpDenoiser,
+    keypoints: Float[torch.Tensor, "batch K dim"],
+    anchors: AnchorSet,
+    condition: Condition | Scene,
+    *,
+    chunk: int,
+    level: int | None = None,
+    clamp: Clamp = "endpoints",
+    clamp_dims: ClampDims = "position",
+) -> Iterator[Float[torch.Tensor, "batch steps dim"]]:
+    """Fill in the steps between keypoints chunk by chunk, from the beginning, by a causal stage 2.
+
+    Together the chunks are what `restore` gives in one pass.
+
+    Args:
+        denoiser: stage 2.
+        keypoints: states at the anchors.
+        anchors: the steps of the keypoints.
+        condition: what the trajectory is for, or its scene; the batch may be a multiple of its length.
+        chunk: steps at a time; the last chunk may have fewer.
+        level: as for `restore`.
+        clamp: as for `restore`.
+        clamp_dims: as for `restore`.
+
+    Raises:
+        ValueError: if stage 2 is not causal.
+    """
+    states = denoiser.config.states
+    trajectory = states.fill_in(keypoints, anchors)
+    scene = denoiser.encode(condition)
+    level = denoiser.config.num_levels if level is None else level
+    levels = torch.full((len(trajectory),), level, device=trajectory.device)
+    width = states.positions if clamp_dims == "position" else states.dim
+    frame, first = _frame_of(scene, anchors), 0
+    for part in denoiser.stream(trajectory.clone(), levels, anchors, scene, chunk=chunk):
+        last = first + part.shape[1]
+        if clamp != "none":
+            trajectory[:, first:last] = part
+            _hold(trajectory, keypoints, anchors, clamp, width)
+            part = frame.pin(trajectory)[:, first:last]
+        yield part
+        first = last
 
 
 def _frame_of(scene: Scene, anchors: AnchorSet) -> Frame:
