@@ -212,6 +212,14 @@ def test_the_share_follows_the_probability_and_an_elements_draw_does_not(make_st
     torch.testing.assert_close(coarse_few[few], coarse_many[few])
 
 
+def test_by_batch_all_trajectories_are_replaced_or_none(make_stage, coarse_of):
+    half = replace(ALWAYS, start=0.5, end=0.5, unit="batch")
+    scheduled = ScheduledSampling(SPARSEST, make_stage(), half)
+    shares = [coarse_of(scheduled, seed=seed)[0]["generated"].item() for seed in range(24)]
+    assert set(shares) == {0.0, 1.0}
+    assert 6 <= sum(shares) <= 18
+
+
 def test_a_stage_that_does_not_fit_is_refused(make_stage, make_denoiser):
     stage = make_stage(states=StateSpace(velocities=True))
     with pytest.raises(ValueError, match="stage must have the trajectories' dim 2, found 4"):

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Final, final, get_args
+from typing import Final, Literal, final, get_args
 
 import torch
 from jaxtyping import Bool, Float
@@ -48,6 +48,7 @@ class Bootstrap:
         cap: the highest probability.
         tolerance: largest distance of a generated keypoint to the true one, in units of the states. A trajectory with a
             keypoint farther off keeps its true keypoints, since its target would be another way.
+        unit: whether the probability is of each trajectory ("example") or of all of a batch together.
         sampler_steps: Euler steps of stage 1.
         sampler_spacing: how their times lie between noise and data.
 
@@ -65,6 +66,7 @@ class Bootstrap:
     warmup_steps: int = 2000
     cap: float = 0.5
     tolerance: float = 1.0
+    unit: Literal["example", "batch"] = "example"
     sampler_steps: int = 4
     sampler_spacing: Spacing = "linear"
 
@@ -81,6 +83,7 @@ class Bootstrap:
             raise ValueError(f"tolerance must be positive, found {self.tolerance}")
         if self.sampler_steps < 1:
             raise ValueError(f"sampler_steps must be at least 1, found {self.sampler_steps}")
+        check_choice("unit", self.unit, ("example", "batch"))
         check_choice("sampler_spacing", self.sampler_spacing, get_args(Spacing))
 
     def probability(self, step: int) -> float:
@@ -142,8 +145,9 @@ class ScheduledSampling:
         states, generator, device = self.stage.config.states, draw.generator, truth.device
         if states.dim != truth.shape[2]:
             raise ValueError(f"stage must have the trajectories' dim {truth.shape[2]}, found {states.dim}")
-        wanted = torch.rand(len(truth), generator=generator, dtype=torch.float32, device=device)
-        wanted = wanted < self.bootstrap.probability(draw.step)
+        rolls = len(truth) if self.bootstrap.unit == "example" else 1
+        wanted = torch.rand(rolls, generator=generator, dtype=torch.float32, device=device)
+        wanted = (wanted < self.bootstrap.probability(draw.step)).expand(len(truth))
         seeds = torch.randint(_SEED_RANGE, (len(truth),), generator=generator, device=device)
         rows = wanted.nonzero()[:, 0]
         if not len(rows):
