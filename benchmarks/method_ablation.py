@@ -4,9 +4,9 @@
     python benchmarks/method_ablation.py --denoisers none=runs/none batch=runs/batch --out docs/results/method-ablation
 
 All rows see the same held-out mazes and the same noise: one sample a maze of the suite, success as everywhere (the
-whole way is free and joins the ends). `--denoisers` takes stages 2 that were trained otherwise, each in the place of the
-pipeline's own: what scheduled sampling is worth is seen with one that was trained without (`--bootstrap.end 0`), one by
-batch (`--bootstrap.unit batch`) and the bundled one (by example).
+whole way is free and joins the ends). `--denoisers` takes stages 2 that were trained otherwise, each in the place of
+the pipeline's own: what scheduled sampling is worth is seen with one that was trained without (`--bootstrap.end 0`),
+one by batch (`--bootstrap.unit batch`) and the bundled one (by example).
 """
 
 import argparse

@@ -1,3 +1,4 @@
+from .mixin import HubMixin as HubMixin
 from .pretrained import PushOptions as PushOptions
 from .pretrained import from_pretrained as from_pretrained
 from .pretrained import push_to_hub as push_to_hub

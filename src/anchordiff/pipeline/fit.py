@@ -10,7 +10,7 @@ from anchordiff.states import StateSpace
 
 
 def check_stages(keypoints: KeypointDiffusion, denoiser: InterpDenoiser) -> None:
-    """Refuse what is no stage 1 and stage 2 of the same states on one device; say where they were trained for other anchors.
+    """Refuse what is no stage 1 and stage 2 of the same states on one device; say where their training differs.
 
     By what a stage can do and not by class, so that networks of one's own are taken.
     """

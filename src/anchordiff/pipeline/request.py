@@ -119,6 +119,8 @@ def check_request(
             f"condition must be on the pipeline's device {limits.device}, found {condition.device}; "
             "move one of them with .to()"
         )
+    if condition.legs() is not None:
+        raise ValueError("condition must hold no way points here; generate and plan take them")
     check_integer("num_samples", num_samples)
     _check_types(options)
     adaptive = None

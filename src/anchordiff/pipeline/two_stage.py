@@ -1,7 +1,6 @@
 """Both stages as one planner."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Unpack
 
 import torch
@@ -16,8 +15,9 @@ from anchordiff.judge import FunctionJudge, Judge, Score
 from anchordiff.nn.scene import Scene
 from anchordiff.pipeline.config import PipelineConfig
 from anchordiff.pipeline.fit import check_stages
+from anchordiff.pipeline.legs import generate_legs
 from anchordiff.pipeline.records import Generation, Plan
-from anchordiff.pipeline.request import GenerateOptions, check_keypoints, check_request, spelled_out
+from anchordiff.pipeline.request import GenerateOptions, Request, check_keypoints, check_request, spelled_out
 from anchordiff.pipeline.stages import Stages
 from anchordiff.stages.config import Clamp, ClampDims
 from anchordiff.stages.denoiser import InterpDenoiser
@@ -25,7 +25,7 @@ from anchordiff.stages.keypoints import KeypointDiffusion
 
 
 @hub.register
-class TwoStagePipeline:
+class TwoStagePipeline(hub.HubMixin):
     """Plan trajectories: stage 1 draws keypoints at anchors, stage 2 fills in the steps between them.
 
     Networks are put into evaluation mode, and no gradients are kept. One that is set back to training mode
@@ -143,9 +143,18 @@ class TwoStagePipeline:
             TypeError: if there is no such option.
         """
         condition = self._condition(condition, parts)
-        request = check_request(
-            condition, num_samples, options, config=self.config, limits=self._stages.limits
-        )
+        if (legs := condition.legs()) is not None:
+            states = self.keypoints.config.states
+            return generate_legs(
+                self.generate,
+                legs,
+                num_samples,
+                options,
+                config=self.config,
+                states=states,
+                return_trace=return_trace,
+            )
+        request = self._request(condition, num_samples, options)
         return self._stages.generate(
             condition, num_samples, request, options=options, keep_trace=return_trace
         )
@@ -223,9 +232,7 @@ class TwoStagePipeline:
                 "denoiser must be causal for a stream: its first steps cannot wait for the last ones"
             )
         condition = self._condition(condition, parts)
-        request = check_request(
-            condition, num_samples, options, config=self.config, limits=self._stages.limits
-        )
+        request = self._request(condition, num_samples, options)
         return self._stages.stream(condition, num_samples, request, chunk=chunk, options=options)
 
     def fill(
@@ -274,39 +281,8 @@ class TwoStagePipeline:
             "anchors": anchors, "horizon": anchors.horizon, "level": level, "walk": walk,
             "clamp": clamp, "clamp_dims": clamp_dims,
         }  # fmt: skip
-        request = check_request(condition, each, options, config=self.config, limits=self._stages.limits)
+        request = self._request(condition, each, options)
         return self._stages.fill(keypoints.to(self.dtype), condition, request)
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        source: str | Path,
-        *,
-        revision: str | None = None,
-        token: str | bool | None = None,
-        cache_dir: str | Path | None = None,
-        local_files_only: bool = False,
-    ) -> "TwoStagePipeline":
-        """Load a pipeline: a bundled name, a folder or "org/repo" on the Hub.
-
-        See `anchordiff.hub.from_pretrained` for the order in which they are tried, options and errors.
-        """
-        return hub.from_pretrained(
-            source,
-            cls,
-            revision=revision,
-            token=token,
-            cache_dir=cache_dir,
-            local_files_only=local_files_only,
-        )
-
-    def save_pretrained(self, folder: str | Path, *, dtype: torch.dtype | None = None) -> Path:
-        """Write the pipeline into a folder; see `anchordiff.hub.save_pretrained`."""
-        return hub.save_pretrained(self, folder, dtype=dtype)
-
-    def push_to_hub(self, repo_id: str, **options: Unpack[hub.PushOptions]) -> str:
-        """Upload the pipeline in one commit; see `anchordiff.hub.push_to_hub`."""
-        return hub.push_to_hub(self, repo_id, **options)
 
     def __repr__(self) -> str:
         """Short: config, device and sizes."""
@@ -322,6 +298,9 @@ class TwoStagePipeline:
             return given
         kind: type[Condition] = self.keypoints.encoder.condition_type
         return kind.make(given, *parts).to(self.device)
+
+    def _request(self, condition: Condition, num_samples: int, options: GenerateOptions) -> Request:
+        return check_request(condition, num_samples, options, config=self.config, limits=self._stages.limits)
 
     def _judge(self, judge: Judge | Score | None) -> Judge:
         if judge is not None:

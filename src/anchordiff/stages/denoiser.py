@@ -34,7 +34,7 @@ _TIME_OCTAVES = 4
 
 
 @hub.register
-class InterpDenoiser(nn.Module):
+class InterpDenoiser(hub.HubMixin, nn.Module):
     """Estimate a trajectory from its interpolation between anchors."""
 
     def __init__(self, config: InterpDenoiserConfig) -> None:

@@ -42,7 +42,7 @@ _MAX_WEIGHT = 10.0  # of the loss near the data, where the estimate has little l
 
 
 @hub.register
-class KeypointDiffusion(nn.Module):
+class KeypointDiffusion(hub.HubMixin, nn.Module):
     """Generate keypoints at given anchors, for a condition."""
 
     def __init__(self, config: KeypointDiffusionConfig) -> None:

@@ -161,3 +161,46 @@ def test_arrays_in_any_byte_order():
         np.zeros((1, 4, 4), bool), np.full((1, 2), 0.5, ">f8"), np.full((1, 2), 3.5)
     )
     assert condition.start.tolist() == [[0.5, 0.5]]
+
+
+def test_way_points_divide_a_way_into_legs(mazes):
+    condition = mazes(2, 7, 9)
+    points = torch.stack([condition.goal, condition.start], dim=1)
+    legs = condition.through(points, (4, 9)).legs()
+    assert (legs.count, legs.steps, len(legs.conditions)) == (3, (4, 9), 6)
+    ends = torch.stack([condition.start, condition.goal, condition.start, condition.goal], dim=1)
+    assert torch.equal(legs.conditions.start, ends[:, :-1].flatten(0, 1))
+    assert torch.equal(legs.conditions.goal, ends[:, 1:].flatten(0, 1))
+    assert torch.equal(legs.conditions.walls[3], condition.walls[1])
+    legs.conditions.check()
+    assert condition.legs() is None
+    # One row of points is for all.
+    assert torch.equal(
+        condition[:1].through(points[0]).way_points, condition[:1].through(points[:1]).way_points
+    )
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("points", "steps", "told"),
+    [
+        ([[0.5, 0.5]], None, r"way_points\[:, 0\]\[0\] must be in free cells, .* found \(0.50, 0.50\)"),
+        ([[99.0, 1.5]], None, r"way_points\[:, 0\]\[0\] must lie inside the maze"),
+        ([[float("nan"), 1.5]], None, r"way_points\[:, 0\]\[0\] must be finite"),
+        ([[[1.5, 1.5, 1.5]]], None, r"way_points\[:, 0\] must have the shape \(1, 2\)"),
+        (np.zeros((1, 0, 2)), None, r"way_points must have the shape \(1, at least 1, 2\)"),
+        ([[1.5, 1.5]], (3, 4), "way_steps must be 1, one for each way point, found 2"),
+        ([[1.5, 1.5]], (0,), "way_steps must be an integer of at least 1, found 0"),
+    ],
+)
+def test_way_points_that_nobody_can_go_through(points, steps, told):
+    walls = np.ones((1, 5, 5), bool)
+    walls[0, 1:-1, 1:-1] = False
+    condition = MazeCondition.from_arrays(walls, np.full((1, 2), 1.5), np.full((1, 2), 3.5))
+    with pytest.raises(ValueError, match=told):
+        condition.through(np.asarray(points, float), steps)
+
+
+def test_steps_without_way_points_are_refused(mazes):
+    with pytest.raises(ValueError, match=r"way_steps must be left out without way_points, found \(3,\)"):
+        replace(mazes(1), way_steps=(3,)).check()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
-from anchordiff.conditions import ArrayLike, Condition, as_tensor
+from anchordiff.checks import check_integer
+from anchordiff.conditions import ArrayLike, Condition, Legs, as_tensor
 from anchordiff.domains.maze.maze import Maze
 from anchordiff.kernels.grid.distance import signed_distances
 from anchordiff.tensors import check_tensor
@@ -25,12 +27,16 @@ class MazeCondition(Condition):
         sdf: signed distance of each cell to the nearest cell of the other kind, in cells, negative in walls.
         start: first position `(x, y)`, in cells.
         goal: last position `(x, y)`, in cells.
+        way_points: positions to go through in turn, exactly; none for a way that has none. See `through`.
+        way_steps: at which steps; none leaves it to the pipeline.
     """
 
     walls: Bool[torch.Tensor, "batch rows cols"]
     sdf: Float[torch.Tensor, "batch rows cols"]
     start: Float[torch.Tensor, "batch 2"]
     goal: Float[torch.Tensor, "batch 2"]
+    way_points: Float[torch.Tensor, "batch points 2"] | None = None
+    way_steps: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in ("walls", "sdf", "start", "goal"):
@@ -64,7 +70,7 @@ class MazeCondition(Condition):
         _check_ends(grid, **ends)
         grid = grid.clone()  # distances would not follow what is written into it
         distances = torch.from_numpy(signed_distances(grid.cpu().numpy())).to(grid.device)
-        return cls(walls=grid, sdf=distances, **ends)
+        return cls(walls=grid, sdf=distances, start=ends["start"], goal=ends["goal"])
 
     @classmethod
     def make(cls, *parts: Any) -> "MazeCondition":  # noqa: ANN401
@@ -101,6 +107,50 @@ class MazeCondition(Condition):
         ends = [np.repeat(end, count, axis=0) if len(end) == 1 else end for end in ends]
         return cls.from_arrays(np.repeat(walls.astype(bool)[None], count, axis=0), *ends)
 
+    def through(self, points: ArrayLike, steps: Sequence[int] | None = None) -> "MazeCondition":
+        """The same, but through way points, which every trajectory meets exactly.
+
+        Args:
+            points: `(x, y)` in cells, shape (batch, points, 2), or (points, 2) for all.
+            steps: at which steps of a call's horizon; if left out, each leg has a horizon of its own.
+
+        Raises:
+            ValueError: if a point is not finite, outside the maze, inside a wall or on its edge, or there are not as
+                many steps as points.
+
+        Example:
+            >>> from anchordiff.domains.maze import Maze
+            >>> condition = MazeCondition.make(Maze.from_text("....."), (0.5, 0.5), (4.5, 0.5))
+            >>> condition.through(torch.tensor([[2.5, 0.5]])).legs().conditions.start.tolist()
+            [[0.5, 0.5], [2.5, 0.5]]
+        """
+        given = as_tensor("points", points).to(torch.float32)
+        given = given.expand(len(self), -1, -1) if given.ndim == 2 else given
+        new = replace(
+            self,
+            way_points=given.to(self.walls.device),
+            way_steps=None if steps is None else tuple(steps),
+        )
+        new.check()
+        return new
+
+    def legs(self) -> Legs | None:
+        """From the start through the way points to the goal; see `Condition.legs`."""
+        if self.way_points is None:
+            return None
+        states = torch.cat([self.start[:, None], self.way_points, self.goal[:, None]], dim=1)
+        count = states.shape[1] - 1
+        return Legs(
+            conditions=MazeCondition(
+                walls=self.walls.repeat_interleave(count, dim=0),
+                sdf=self.sdf.repeat_interleave(count, dim=0),
+                start=states[:, :-1].flatten(0, 1),
+                goal=states[:, 1:].flatten(0, 1),
+            ),
+            count=count,
+            steps=self.way_steps,
+        )
+
     def check(self) -> None:
         """Check a condition that was built from tensors directly, by the rules of `from_arrays`.
 
@@ -109,6 +159,7 @@ class MazeCondition(Condition):
         """
         _check_walls(self.walls)
         _check_ends(self.walls, start=self.start, goal=self.goal)
+        self._check_way_points()
         for name, values in (("sdf", self.sdf), ("start", self.start), ("goal", self.goal)):
             if values.dtype != torch.float32:
                 raise ValueError(
@@ -122,6 +173,26 @@ class MazeCondition(Condition):
             raise ValueError(f"sdf must be on {self.walls.device}, where walls is; found {self.sdf.device}")
         if not torch.isfinite(self.sdf).all():
             raise ValueError("sdf must be finite, found NaN or infinity")
+
+    def _check_way_points(self) -> None:
+        points, steps = self.way_points, self.way_steps
+        if points is None:
+            if steps is not None:
+                raise ValueError(f"way_steps must be left out without way_points, found {steps}")
+            return
+        if points.ndim != 3 or points.shape[0] != len(self.walls) or not points.shape[1]:
+            raise ValueError(
+                f"way_points must have the shape ({len(self.walls)}, at least 1, 2), found {tuple(points.shape)}"
+            )
+        for number, point in enumerate(points.unbind(dim=1)):
+            _check_ends(self.walls, **{f"way_points[:, {number}]": point})
+        if steps is not None:
+            if len(steps) != points.shape[1]:
+                raise ValueError(
+                    f"way_steps must be {points.shape[1]}, one for each way point, found {len(steps)}"
+                )
+            for step in steps:
+                check_integer("way_steps", step)
 
 
 def _as_array(name: str, value: Any, dtype: type[np.float64] | None = None) -> np.ndarray:  # noqa: ANN401
