@@ -48,6 +48,10 @@ LINES: Final[dict[str, dict[str, Any]]] = {
         "color": YELLOW, "linestyle": "none", "marker": "*", "markersize": 17,
         "markeredgecolor": BLACK, "markeredgewidth": 1.2, "zorder": 7,
     },
+    "way point": {
+        "color": SKY, "linestyle": "none", "marker": "D", "markersize": 9,
+        "markeredgecolor": BLACK, "markeredgewidth": 1.4, "zorder": 7,
+    },
     "collision": {
         "color": VERMILION, "linestyle": "none", "marker": "x", "markersize": 7,
         "markeredgewidth": 2.2, "zorder": 8,

@@ -21,6 +21,7 @@ class MazeRequest(PlanRequest):
             random held-out maze that --seed picks.
         start: x and y of the start in cells, instead of the file's "S".
         goal: x and y of the goal in cells, instead of the file's "G".
+        way_points: x and y of points that the plan goes through in turn, in cells.
         clearance: distance to walls that a plan keeps, in cells.
     """
 
@@ -29,6 +30,7 @@ class MazeRequest(PlanRequest):
     maze: Path | None = None
     start: tuple[float, float] | None = None
     goal: tuple[float, float] | None = None
+    way_points: tuple[tuple[float, float], ...] = ()
     clearance: float = 0.0
 
     def __post_init__(self) -> None:
@@ -39,7 +41,7 @@ class MazeRequest(PlanRequest):
     def open(self, pipeline: ad.TwoStagePipeline, settings: PlanSettings) -> PlanJob:
         """The pipeline in the maze; see `PlanRequest.open`."""
         from anchordiff.domains.maze.job import InCells
-        from anchordiff.domains.maze.tasks import held_out_task, read_task
+        from anchordiff.domains.maze.tasks import held_out_task, read_task, through
 
         horizon = pipeline.config.longest_horizon if settings.horizon is None else settings.horizon
         if self.maze is None:
@@ -50,6 +52,8 @@ class MazeRequest(PlanRequest):
             raise ValueError(
                 f"--maze must be the path of a text file, found {str(self.maze)!r}, which is none"
             )
+        if self.way_points:
+            task = through(task, self.way_points)
         return InCells(
             pipeline=pipeline,
             task=task,

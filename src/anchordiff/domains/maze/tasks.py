@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -93,6 +95,26 @@ def read_task(path: Path, *, start: Position | None, goal: Position | None, hori
         raise ValueError(f"goal must not be where the start is, found {goal} for both in {path}")
     expert = torch.from_numpy(resample(np.asarray(way, np.float32), horizon))
     return Task(name=path.name, condition=condition, expert=expert, expert_name="shortest way")
+
+
+def through(task: Task, points: Sequence[Position]) -> Task:
+    """The same task through way points; beside it stands the shortest way through them.
+
+    Raises:
+        ValueError: if a point is in a wall or outside, or cannot be reached.
+    """
+    condition = task.condition.through(np.asarray(points, np.float32))
+    maze = Maze(condition.walls[0].numpy())
+    first, last = ((float(end[0, 0]), float(end[0, 1])) for end in (condition.start, condition.goal))
+    ways = []
+    for here, there in pairwise([first, *points, last]):
+        way = maze.shortest_path(here, there)
+        if way is None:
+            raise ValueError(f"--way-points must be reachable in turn, found no way from {here} to {there}")
+        ways.append(way)
+    whole = np.concatenate([ways[0], *(way[1:] for way in ways[1:])]).astype(np.float32)
+    expert = torch.from_numpy(resample(whole, len(task.expert)))
+    return replace(task, condition=condition, expert=expert, expert_name="shortest way")
 
 
 def _letter(text: str, letter: str) -> Position | None:

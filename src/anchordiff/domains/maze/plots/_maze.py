@@ -50,11 +50,14 @@ def draw_line(axes: Axes, name: str, points: Points, *, label: str | None = None
 def draw_ends(
     axes: Axes, condition: MazeCondition, *, element: int = 0, labels: bool = False, scale: float = 1.0
 ) -> None:
-    """Mark start and goal; `scale` is the size of the marks over that in a large picture."""
-    for name, point in (("start", condition.start), ("goal", condition.goal)):
+    """Mark start, goal and way points; `scale` is the size of the marks over that in a large picture."""
+    marks = {"start": condition.start[element, None], "goal": condition.goal[element, None]}
+    if condition.way_points is not None:
+        marks["way point"] = condition.way_points[element]
+    for name, points in marks.items():
         size = scale * LINES[name]["markersize"]
         label = name if labels else None
-        draw_line(axes, name, point[element : element + 1], label=label, markersize=size)
+        draw_line(axes, name, points, label=label, markersize=size)
 
 
 def draw_collisions(
