@@ -73,6 +73,23 @@ def test_trajectories_of_numbers_have_steps_too(tmp_path):
     assert (out / "diffusion.gif").exists()
 
 
+def test_a_causal_pipeline_is_drawn_chunk_by_chunk(tmp_path, tiny_keypoints, tiny_denoiser, capsys):
+    body = TransformerConfig(width=16, depth=1, heads=2, causal=True)
+    folder = TwoStagePipeline(tiny_keypoints(), tiny_denoiser(transformer=body)).save_pretrained(
+        tmp_path / "p"
+    )
+    words = ["--pipeline", folder, "--save-frames", "chunks", "--frames-chunk", 5, "--film", "gif"]
+    out = generate(tmp_path / "plan", *words)
+    assert names(out) == [f"frames/sample_{n:04d}/step_{k:04d}.png" for n in (0, 1) for k in range(4)]
+    with Image.open(out / "chunks.gif") as image:
+        assert image.n_frames == 4
+    # The bundled one is not causal.
+    assert main([*QUICK, "--save-frames", "chunks", "--out", str(tmp_path / "no")]) == 2
+    told = capsys.readouterr().err
+    assert "--save-frames must be diffusion where stage 2 is not causal, found chunks" in told
+    assert not (tmp_path / "no").exists()
+
+
 def test_of_clips_the_film_is_the_clip(tmp_path):
     words = ["--pipeline", "moving-shapes", "--text", "a big red circle moves left"]
     out = generate(tmp_path, *words, "--save-frames", "diffusion", "--frames-stride", 3, "--film", "gif")
@@ -91,7 +108,12 @@ def test_of_clips_the_film_is_the_clip(tmp_path):
         (["--film", "gif", "--frames-stride", "0"], "--frames-stride must be an integer of at least 1"),
         (["--film", "gif", "--fps", "0"], "--fps must be a finite number of more than 0"),
         (["--film", "avi"], "--film"),
-        (["--save-frames", "chunks"], "--save-frames"),
+        (["--save-frames", "steps"], "--save-frames"),
+        (["--frames-chunk", "4"], "--frames-chunk must be left out without --save-frames chunks"),
+        (
+            ["--save-frames", "chunks", "--frames-include-stage2"],
+            "--frames-include-stage2 must be left out of --save-frames chunks",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path, words, told, capsys):

@@ -6,7 +6,7 @@ import torch
 from matplotlib.figure import Figure
 
 from anchordiff.domains.maze.plots import draw_step
-from anchordiff.domains.steps import steps_of
+from anchordiff.domains.steps import chunks_of, steps_of
 from anchordiff.pipeline import TwoStagePipeline
 from anchordiff.plots import film
 
@@ -46,6 +46,20 @@ def test_stage_2_comes_last(generation):
     assert (last.number, last.title, last.noised) == (5, "stage 2", None)
     assert torch.equal(last.trajectory, generation.trajectory[0])
     assert torch.equal(last.coarse, generation.coarse[0])
+
+
+@pytest.mark.parametrize(
+    ("chunk", "stride", "made"), [(5, 1, [5, 10, 15, 16]), (4, 2, [4, 12, 16]), (16, 1, [16]), (99, 1, [16])]
+)
+def test_chunks_are_what_a_stream_has_given_so_far(generation, condition, chunk, stride, made):
+    steps = chunks_of(generation, 1, chunk=chunk, stride=stride)
+    assert [step.made for step in steps] == made
+    for step in steps:
+        assert torch.equal(step.way, generation.trajectory[1, : step.made])
+        lines = {line.get_label(): line for line in draw_step(condition, step).axes[0].lines}
+        assert len(lines["trajectory"].get_xdata()) == step.made
+    with pytest.raises(ValueError, match="chunk must be an integer of at least 1"):
+        chunks_of(generation, 0, chunk=0)
 
 
 @pytest.mark.usefixtures("unchecked")

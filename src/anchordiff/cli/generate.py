@@ -29,31 +29,48 @@ class FrameFlags:
 
     Attributes:
         save_frames: write one picture a sampler step ("diffusion") of each candidate, keypoints and their
-            interpolation, to frames/sample_0000/step_0000.png, ….
-        frames_stride: only every so manyth step, and the last.
-        frames_include_stage2: one more picture, of what stage 2 made.
-        film: also make a film of the plan's steps, diffusion.mp4 or diffusion.gif; where clips are generated, what
-            format they have.
+            interpolation, to frames/sample_0000/step_0000.png, …; or, of a pipeline with a causal stage 2, one after
+            each chunk of its stream ("chunks").
+        frames_stride: only every so manyth step or chunk, and the last.
+        frames_include_stage2: one more picture, of what stage 2 made of the last sampler step.
+        frames_chunk: steps of a chunk.
+        film: also make a film of the plan's pictures, diffusion.mp4 or chunks.mp4 (or .gif); where clips are generated,
+            what format they have.
         fps: frames a second of films.
 
     Raises:
         ValueError: if a number is out of its range, or pictures are described that nobody asks for.
     """
 
-    save_frames: Literal["diffusion"] | None = None
+    save_frames: Literal["diffusion", "chunks"] | None = None
     frames_stride: int = 1
     frames_include_stage2: tyro.conf.FlagCreatePairsOff[bool] = False
+    frames_chunk: int = 8
     film: FilmFormat | None = None
     fps: float = 8.0
 
     def __post_init__(self) -> None:
-        check_integer("frames_stride", self.frames_stride)
+        for name in ("frames_stride", "frames_chunk"):
+            check_integer(name, getattr(self, name))
         check_number("fps", self.fps, above=0.0)
         if self.save_frames is None and self.film is None:
             for name in ("frames_stride", "frames_include_stage2"):
                 if getattr(self, name) != getattr(FrameFlags, name):
                     flag = f"--{name.replace('_', '-')}"
                     raise ValueError(f"{flag} must be left out without --save-frames and --film")
+        if self.save_frames == "chunks" and self.frames_include_stage2:
+            raise ValueError(
+                "--frames-include-stage2 must be left out of --save-frames chunks, which are its own"
+            )
+        if self.save_frames != "chunks" and self.frames_chunk != FrameFlags.frames_chunk:
+            raise ValueError("--frames-chunk must be left out without --save-frames chunks")
+
+    def check(self, pipeline: "ad.TwoStagePipeline") -> None:
+        """Refuse chunks of a pipeline that cannot stream, and films that cannot be written, before any work."""
+        if self.film is not None:
+            check_writer(f".{self.film}")
+        if self.save_frames == "chunks" and not pipeline.denoiser.config.transformer.causal:
+            raise ValueError("--save-frames must be diffusion where stage 2 is not causal, found chunks")
 
     def write(self, job: PlanJob, plan: ad.Plan, out: Path) -> list[str]:
         """Draw and write, and give what was written."""
@@ -68,18 +85,21 @@ class FrameFlags:
             written.append("frames")
         if self.film is not None and not job.makes_films:
             figures = (job.draw_step(plan, step) for step in self._steps(plan, chosen))
-            ad.plots.film(figures, fps=self.fps).save(out / f"diffusion.{self.film}")
-            written.append(f"diffusion.{self.film}")
+            name = f"{self.save_frames or 'diffusion'}.{self.film}"
+            ad.plots.film(figures, fps=self.fps).save(out / name)
+            written.append(name)
         return written
 
     @property
     def needs_trace(self) -> bool:
         """Whether the steps are to be kept."""
-        return self.save_frames is not None or self.film is not None
+        return self.save_frames != "chunks" and (self.save_frames is not None or self.film is not None)
 
     def _steps(self, plan: ad.Plan, sample: int) -> "list[Step]":
-        from anchordiff.domains.steps import steps_of
+        from anchordiff.domains.steps import chunks_of, steps_of
 
+        if self.save_frames == "chunks":
+            return chunks_of(plan.generation, sample, chunk=self.frames_chunk, stride=self.frames_stride)
         return steps_of(plan.generation, sample, stride=self.frames_stride, stage2=self.frames_include_stage2)
 
 
@@ -132,13 +152,12 @@ class Generate:
         if self.horizon is not None:
             check_integer("--horizon", self.horizon, least=2)
         check_out(self.out)
-        if self.frames.film is not None:
-            check_writer(f".{self.frames.film}")
         source = self.pipeline or type(request).pipeline
         if source is None:
             raise ValueError(f"--pipeline must be given: the domain {self.domain} has no bundled weights")
         device = pick_device(self.device)
         pipeline = ad.TwoStagePipeline.from_pretrained(source).to(device)
+        self.frames.check(pipeline)
         settings = PlanSettings(
             source=source,
             horizon=self.horizon,

@@ -142,16 +142,16 @@ class VectorJob(PlanJob):
         """Each number over the steps, where the plan and its way lie between."""
         from anchordiff.domains.vector.plots import draw_dimensions
 
-        made = step.coarse if step.trajectory is None else step.trajectory
         figure = draw_dimensions(
-            made[None],
+            step.way[None],
             keypoints=step.keypoints,
             anchors=plan.generation.anchors.index[0].tolist(),
             title=step.title,
         )
         generation = plan.generation
-        assert generation.trace is not None
-        every = torch.cat([generation.trace.coarse.flatten(0, 2), generation.trajectory.flatten(0, 1)])
+        every = torch.cat([generation.coarse, generation.trajectory]).flatten(0, 1)
+        if generation.trace is not None:
+            every = torch.cat([every, generation.trace.coarse.flatten(0, 2)])
         for axes, low, high in zip(figure.axes, every.amin(dim=0), every.amax(dim=0), strict=False):
             margin = 0.05 * float(high - low) + 1e-6
             axes.set_ylim(float(low) - margin, float(high) + margin)

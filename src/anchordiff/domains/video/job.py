@@ -219,8 +219,10 @@ class ClipJob(PlanJob):
         """The frames of the clip."""
         from anchordiff.domains.video.plots import draw_strip
 
-        made = step.coarse if step.trajectory is None else step.trajectory
-        return draw_strip(pictures_of(made[None], self.codec, self._layout), title=step.title)
+        whole = step.coarse if step.trajectory is None else step.trajectory
+        pictures = pictures_of(whole[None], self.codec, self._layout)
+        pictures[:, step.made or len(whole) :] = 255  # not there yet
+        return draw_strip(pictures, title=step.title)
 
     def arrays(self, plan: Plan) -> Mapping[str, torch.Tensor]:
         """All clips as latents and as pictures, and their key frames."""

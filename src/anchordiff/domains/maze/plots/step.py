@@ -48,8 +48,8 @@ def draw_step(
         draw_line(axes, "noised", step.noised, label="sampler's state")
     draw_line(axes, "coarse", step.coarse, label="coarse")
     if step.trajectory is not None:
-        draw_line(axes, "trajectory", step.trajectory, label="trajectory")
-        draw_collisions(axes, condition, step.trajectory, clearance=clearance)
+        draw_line(axes, "trajectory", step.way, label="trajectory")
+        draw_collisions(axes, condition, step.way, clearance=clearance)
     draw_line(axes, "keypoints", step.keypoints, label="keypoints")
     draw_ends(axes, condition)
     name_axes([axes], columns=1, x="x (cells)", y="y (cells)")
