@@ -1,4 +1,4 @@
-"""What the parts of the method are worth: samplers and their steps, the walk down the levels, scheduled sampling.
+"""What the parts of the method are worth: samplers and steps, the walk down the levels, blocks, scheduled sampling.
 
     python benchmarks/method_ablation.py --out docs/results/method-ablation
     python benchmarks/method_ablation.py --denoisers none=runs/none batch=runs/batch --out docs/results/method-ablation
@@ -87,6 +87,9 @@ def rows_of(
     ways |= {f"one jump, told level {level}": {"level": level} for level in levels[:-1]}
     for name, options in ways.items():
         yield measure(pipe, batch, group="stage 2", name=name, steps=config.steps, **options)
+    for depth in range(1, pipe.keypoints.config.transformer.depth + 1):
+        other = ad.TwoStagePipeline(pipe.keypoints.first_blocks(depth), pipe.denoiser, config)
+        yield measure(other, batch, group="blocks of stage 1", name=str(depth), steps=config.steps)
     for name, denoiser in denoisers.items():
         other = ad.TwoStagePipeline(pipe.keypoints, denoiser, config)
         yield measure(other, batch, group="scheduled sampling", name=name, steps=config.steps)
