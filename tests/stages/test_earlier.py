@@ -278,7 +278,9 @@ def test_a_tag_that_no_one_offers_is_named(lamp, tmp_path):
     path = tmp_path / "keypoints" / "config.json"
     path.write_text(path.read_text().replace("light-of-tests", "light-of-others"))
     tell_digests(tmp_path, tmp_path / "model_index.json")
-    message = r"domain must be one of .*light-of-tests, maze, pointmaze, vector.*, found 'light-of-others'"
+    message = (
+        r"domain must be one of .*light-of-tests, maze, mazes, pointmaze, vector.*, found 'light-of-others'"
+    )
     with pytest.raises(CorruptFileError, match=message):
         TwoStagePipeline.from_pretrained(tmp_path)
 

@@ -132,7 +132,10 @@ def _explain(words: Sequence[str]) -> int:
         _say("Plan trajectories with diffusion over sparse anchors and one denoising pass.\n", stream)
     for name, line in found:
         _say(f"  {name:<{width}}  {line}", stream)
-    _say("\nFlags of a command: anchordiff <command> [--domain maze|pointmaze|vector|video] --help", stream)
+    _say(
+        "\nFlags of a command: anchordiff <command> [--domain maze|mazes|pointmaze|vector|video] --help",
+        stream,
+    )
     _say("Flags from a file:  anchordiff <command> --config FILE.toml [flags that go before its own]", stream)
     return 0 if asked and (words or not group) else 2
 

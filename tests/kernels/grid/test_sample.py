@@ -124,7 +124,7 @@ def test_neighbouring_seeds_and_indices_look_unrelated():
     [
         (
             {"kind": "hexagons"},
-            "kind must be one of 'random', 'depth_first', 'wilson', 'rooms', found 'hexagons'",
+            "kind must be one of 'random', 'depth_first', 'wilson', 'rooms', 'caves', found 'hexagons'",
         ),
         ({"expert": "wise"}, "expert must be one of 'smooth', 'grid', found 'wise'"),
         ({"horizon": 1}, "horizon must be an integer of at least 2, found 1"),

@@ -20,7 +20,8 @@ SMALL = ParticleMazeConfig(rows=13, cols=11, min_l1=5, horizon=24)
 
 def assert_same(a: ParticleBatch, b: ParticleBatch) -> None:
     for f in fields(a.condition):
-        assert torch.equal(getattr(a.condition, f.name), getattr(b.condition, f.name)), f.name
+        one, other = getattr(a.condition, f.name), getattr(b.condition, f.name)
+        assert (one is other) if one is None else torch.equal(one, other), f.name
     assert torch.equal(a.trajectory, b.trajectory)
     assert (a.geodesic is None) == (b.geodesic is None)
     if a.geodesic is not None:

@@ -49,7 +49,8 @@ print(write_shards(dataset, folder, shard_size=shard_size, rebuild=bool(rebuild)
 
 def assert_same(a: ParticleBatch, b: ParticleBatch) -> None:
     for f in fields(a.condition):
-        assert torch.equal(getattr(a.condition, f.name), getattr(b.condition, f.name)), f.name
+        one, other = getattr(a.condition, f.name), getattr(b.condition, f.name)
+        assert (one is other) if one is None else torch.equal(one, other), f.name
     assert torch.equal(a.trajectory, b.trajectory)
     assert (a.geodesic is None) == (b.geodesic is None)
     if a.geodesic is not None:
