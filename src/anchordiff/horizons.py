@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
 
@@ -55,6 +56,19 @@ class AdaptiveHorizon:
         gaps = (lengths.float() * (self.steps_per_unit / self.spacing)).ceil()
         gaps = torch.nan_to_num(gaps, nan=torch.inf).clamp(self.fewest - 1, self.most - 1)
         return gaps.long() + 1
+
+    def groups(
+        self, lengths: Float[torch.Tensor, " batch"]
+    ) -> Iterator[tuple[int, Int[torch.Tensor, " rows"]]]:
+        """The numbers of anchors that ways of these lengths get, each with the ways that get it, on the CPU.
+
+        Example:
+            >>> [(count, rows.tolist()) for count, rows in AdaptiveHorizon().groups(torch.tensor([50.0, 9.0, 50.0]))]
+            [(8, [1]), (13, [0, 2])]
+        """
+        counts = self.num_keypoints(lengths).cpu()
+        for count in sorted(set(counts.tolist())):
+            yield count, (counts == count).nonzero()[:, 0]
 
     def horizon(self, num_keypoints: int) -> int:
         """Steps of a trajectory with so many anchors."""

@@ -10,7 +10,7 @@ from anchordiff.anchors import AnchorSet
 from anchordiff.domains.video import TextCondition, VideoEncoderConfig
 from anchordiff.horizons import AdaptiveHorizon
 from anchordiff.masks import Even
-from anchordiff.nn.attention import KeyValues, Rotation, SelfAttention
+from anchordiff.nn.attention import KVCache, Rotation, SelfAttention
 from anchordiff.nn.config import TransformerConfig
 from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
 from anchordiff.stages.config import InterpDenoiserConfig
@@ -116,13 +116,13 @@ def test_kept_keys_and_values_are_those_of_one_pass():
     attention = SelfAttention(16, 2, causal=True)
     x, times = torch.randn(3, 10, 16), torch.linspace(0, 1, 10).expand(3, -1)
     whole = attention(x, Rotation.of(times, head_dim=8))
-    seen = KeyValues()
+    cache = KVCache()
     parts = [
-        attention(x[:, a:b], Rotation.of(times[:, a:b], head_dim=8), seen)
+        attention(x[:, a:b], Rotation.of(times[:, a:b], head_dim=8), cache)
         for a, b in ((0, 4), (4, 5), (5, 10))
     ]
     assert_close(torch.cat(parts, dim=1), whole, rtol=1e-5, atol=1e-5)
-    assert seen.keys.shape == (3, 2, 10, 8)
+    assert cache.keys.shape == (3, 2, 10, 8)
 
 
 @pytest.mark.usefixtures("unchecked")

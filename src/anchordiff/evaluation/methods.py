@@ -176,10 +176,8 @@ class TrueKeypoints:
             filled = self._fill(batch, batch.trajectory, Even(config.num_keypoints))
             return Attempt(trajectory=filled.trajectory, keypoints=filled.keypoints, coarse=filled.coarse)
         states = self.pipeline.keypoints.config.states
-        counts = adaptive.num_keypoints(self._lengths(batch)).cpu()
         parts, numbers = [], []
-        for count in sorted(set(counts.tolist())):
-            own = (counts == count).nonzero()[:, 0]
+        for count, own in adaptive.groups(self._lengths(batch)):
             truth = states.resample(batch.trajectory[own], adaptive.horizon(count))
             parts.append(self._fill(batch[own], truth, Even(count)))
             numbers.append(own)

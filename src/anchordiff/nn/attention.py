@@ -70,7 +70,7 @@ def _angles(places: Tensor, count: int, most: float) -> Tensor:
 
 
 @dataclass
-class KeyValues:
+class KVCache:
     """Keys and values of the steps that a causal attention has seen, for those that come after.
 
     Attributes:
@@ -81,7 +81,7 @@ class KeyValues:
     keys: Float[Tensor, "batch heads steps head_dim"] | None = None
     values: Float[Tensor, "batch heads steps head_dim"] | None = None
 
-    def append(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    def update(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Add steps, and give all."""
         if self.keys is not None and self.values is not None:
             keys = torch.cat([self.keys, keys], dim=2)
@@ -110,22 +110,22 @@ class SelfAttention(nn.Module):
         self,
         x: Float[Tensor, "batch tokens width"],
         rotation: Rotation,
-        seen: KeyValues | None = None,
+        cache: KVCache | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
         """Attend, with queries and keys rotated.
 
         Args:
             x: tokens.
             rotation: of their times.
-            seen: of the steps before these, which are added; for a causal attention.
+            cache: of the steps before these, which are added; for a causal attention.
         """
         # Plain views instead of einops: at batch 1 a plan is bound by calls, not by arithmetic.
         qkv = self.to_qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         q, k = rotation(qkv[:2]).unbind()
-        if seen is None:
+        if cache is None:
             mixed = functional.scaled_dot_product_attention(q, k, qkv[2], is_causal=self.causal)
         else:
-            k, v = seen.append(k, qkv[2])
+            k, v = cache.update(k, qkv[2])
             new, total = q.shape[2], k.shape[2]
             past = torch.ones(new, total, dtype=torch.bool, device=q.device).tril(total - new)
             mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=past)
@@ -184,7 +184,7 @@ class FactorisedAttention(nn.Module):
         self,
         x: Float[Tensor, "batch tokens width"],
         rotation: FactorisedRotation,
-        seen: KeyValues | None = None,
+        cache: KVCache | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
         """Attend, in space and in time; see `SelfAttention.forward`."""
         batch, _, width = x.shape
@@ -192,7 +192,7 @@ class FactorisedAttention(nn.Module):
         steps = x.view(-1, patches, width)
         among = self.space(steps, rotation.space).view(batch, -1, patches, width)
         rows = self.norm(x.view(batch, -1, patches, width) + among).transpose(1, 2).flatten(0, 1)
-        along = self.time(rows, rotation.time, seen).view(batch, patches, -1, width).transpose(1, 2)
+        along = self.time(rows, rotation.time, cache).view(batch, patches, -1, width).transpose(1, 2)
         mixed: Tensor = (among + along).flatten(1, 2)
         return mixed
 

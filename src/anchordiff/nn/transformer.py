@@ -23,7 +23,7 @@ from anchordiff.nn.attention import (
     CrossAttention,
     FactorisedAttention,
     FactorisedRotation,
-    KeyValues,
+    KVCache,
     Rotation,
     SelfAttention,
 )
@@ -88,12 +88,12 @@ class _Block(nn.Module):
         rotation: Rotation | FactorisedRotation,
         modulation: Tensor,
         scene: Scene,
-        seen: KeyValues | None,
+        cache: KVCache | None,
     ) -> Tensor:
         shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = modulation.unbind(dim=1)
         if self.to_look is not None:
             h = h + self.to_look(look)
-        attended = self.self_attention(torch.addcmul(shift_a, _norm(h), scale_a), rotation, seen)
+        attended = self.self_attention(torch.addcmul(shift_a, _norm(h), scale_a), rotation, cache)
         h = torch.addcmul(h, gate_a, attended)
         if self.cross_attention is not None and self.cross_norm is not None:
             h = h + self.cross_attention(self.cross_norm(h), scene.keys, scene.values, scene.visible)
@@ -223,7 +223,7 @@ class RefinementTransformer(nn.Module):
         *,
         context: Float[Tensor, "batch width"],
         prepared: Prepared,
-        seen: Sequence[KeyValues] | None = None,
+        cache: Sequence[KVCache] | None = None,
     ) -> list[Float[Tensor, "batch tokens dim"]]:
         """Estimates after each block, the last one best.
 
@@ -233,7 +233,7 @@ class RefinementTransformer(nn.Module):
             gain: how far a block may move a point, in the estimate's units.
             context: what holds for the whole trajectory.
             prepared: for the tokens' times, by `prepare`.
-            seen: what each block's attention kept of earlier steps, to which these are added; for causal networks.
+            cache: what each block's attention kept of earlier steps, to which these are added; for causal networks.
         """
         h = self.to_tokens(tokens)
         modulation = self.modulation(functional.silu(context))
@@ -243,7 +243,7 @@ class RefinementTransformer(nn.Module):
         if prepared.compiled is not None:
             return _refine_few(h, estimate, gain, modulation, *prepared.compiled)
         estimates = []
-        kept = [None] * self.config.depth if seen is None else seen
+        kept = [None] * self.config.depth if cache is None else cache
         for block, head, shifts, past in zip(self.blocks, self.heads, modulation, kept, strict=True):
             look = None if cast(_Block, block).to_look is None else prepared.look(estimate)
             inputs = (h, look, prepared.rotation, shifts, prepared.scene, past)

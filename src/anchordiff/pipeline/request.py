@@ -257,7 +257,7 @@ def _anchors(
             f"anchors must be a number of even anchors, a MaskSampler or an AnchorSet, found {anchors!r}"
         )
     check_integer(name, anchors, least=2, most=horizon, most_is="horizon")
-    even = _even(anchors, horizon)
+    even = even_anchors(anchors, horizon)
     steps = condition.known_steps(horizon)
     if steps is None:
         return even.repeat(total).to(device)
@@ -265,7 +265,7 @@ def _anchors(
 
 
 @lru_cache(maxsize=64)
-def _even(count: int, horizon: int) -> AnchorSet:
+def even_anchors(count: int, horizon: int) -> AnchorSet:
     """One row of even anchors, which a planner asks for again and again."""
     return AnchorSet.from_mask(Even(count).sample(1, horizon))
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, final
 
 import torch
@@ -13,14 +12,13 @@ from torch import Tensor
 from anchordiff.anchors import AnchorSet
 from anchordiff.conditions import Condition
 from anchordiff.horizons import AdaptiveHorizon
-from anchordiff.masks import Spaced
 from anchordiff.nn.encoder import Encoder
 from anchordiff.nn.modes import evaluating
 from anchordiff.nn.scene import Scene
 from anchordiff.pipeline.batches import Group, split
 from anchordiff.pipeline.recorder import Recorder
 from anchordiff.pipeline.records import Generation
-from anchordiff.pipeline.request import GenerateOptions, Limits, Request
+from anchordiff.pipeline.request import GenerateOptions, Limits, Request, even_anchors
 from anchordiff.progress import progress_bar
 from anchordiff.records import Record
 from anchordiff.samplers import ElementNoise
@@ -115,16 +113,14 @@ class Stages:
             lengths = scene.length()
             if lengths is None:
                 raise ValueError("horizon must be given where the encoder does not know how long the way is")
-            counts = anchors.num_keypoints(lengths).cpu()
             samples = torch.arange(rows.start, rows.stop)
             owners = samples // num_samples - group.conditions.start
-            for count in sorted(set(counts[owners].tolist())):
-                chosen = counts[owners] == count
-                row = _even(anchors.spacing, anchors.horizon(count))
+            for count, chosen in anchors.groups(lengths.cpu()[owners]):
+                row = even_anchors(count, anchors.horizon(count))
                 own = torch.tensor(sorted(set(owners[chosen].tolist())))
                 yield _Batch(
                     rows=samples[chosen],
-                    anchors=row.repeat(int(chosen.sum())).to(scene.device),
+                    anchors=row.repeat(len(chosen)).to(scene.device),
                     conditions=own if len(own) < len(scene) else None,
                 )
 
@@ -220,8 +216,3 @@ class _Batch:
     def of(self, record: Record) -> Record:
         """What belongs to the batch."""
         return record if self.conditions is None else record[self.conditions]
-
-
-@lru_cache(maxsize=64)
-def _even(spacing: int, horizon: int) -> AnchorSet:
-    return AnchorSet.from_mask(Spaced(spacing).sample(1, horizon))

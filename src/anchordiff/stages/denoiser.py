@@ -18,7 +18,7 @@ from anchordiff import hub
 from anchordiff.anchors import AnchorSet, step_times
 from anchordiff.checks import check_integer, check_type
 from anchordiff.conditions import Condition
-from anchordiff.nn.attention import KeyValues
+from anchordiff.nn.attention import KVCache
 from anchordiff.nn.embeddings import ContextEmbedding
 from anchordiff.nn.encoder import Encoder
 from anchordiff.nn.fourier import fourier_features, fourier_size
@@ -170,11 +170,11 @@ class InterpDenoiser(hub.HubMixin, nn.Module):
             )
         scene = self.encode(condition)
         whole = self._inputs(x_s, level, anchors, scene)
-        seen = [KeyValues() for _ in range(self.config.transformer.depth)]
+        cache = [KVCache() for _ in range(self.config.transformer.depth)]
         for first in range(0, x_s.shape[1], chunk):
             part = whole.part(first, first + chunk, each=states.num_tokens)
             made = transformer(
-                part.tokens, part.estimate, part.gain, context=part.context, seen=seen,
+                part.tokens, part.estimate, part.gain, context=part.context, cache=cache,
                 prepared=transformer.prepare(part.times, scene, states=states),
             )  # fmt: skip
             yield states.wrap(states.from_tokens(made[-1]))
