@@ -17,12 +17,16 @@ from typing import Any, Final
 
 import tyro
 
+import report_method as method
 from _timing import format_seconds
 from anchordiff.domains.maze import SUITES
 
 ROOT: Final = Path(__file__).parent.parent
 RESULTS: Final = ROOT / "docs" / "results"
-PAGES: Final = (ROOT / "README.md", ROOT / "docs" / "maze2d.md", ROOT / "docs" / "speed.md")
+PAGES: Final = (
+    ROOT / "README.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("experiments", "maze2d", "speed")),
+)
 _PLACE: Final = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -98,20 +102,28 @@ def training_table(content: Mapping[str, Any]) -> str:
 def suites_table(results: Path) -> str:
     """Success on each suite that was evaluated."""
     lines = [
-        "| suite | pipeline, one sample | plan | full-sequence diffusion, 16 steps |",
-        "|---|---|---|---|",
+        "| suite | pipeline, one sample | plan | causal, one sample | plan | full-sequence diffusion, 16 steps |",
+        "|---|---|---|---|---|---|",
     ]
     for suite in sorted(SUITES):
-        path = results / suite / "evaluation.json"
-        if not path.exists():
-            continue
-        content = json.loads(path.read_text("utf-8"))
-        success = {name: f"{figures['success']:.1%}" for name, figures in content["methods"].items()}
-        plan = next((value for name, value in success.items() if name.startswith("plan")), "")
-        baseline = success.get("full-sequence diffusion, 16 steps", "-")
-        cells = (success["pipeline, one sample"], plan, baseline)
-        lines.append(f"| {content['suite']} | {' | '.join(cells)} |")
+        found = [_success(results / folder / suite) for folder in ("", "causal")]
+        if found[0]:
+            cells = [told.get(name, "-") for told in found for name in ("pipeline, one sample", "plan")]
+            baseline = found[0].get("full-sequence diffusion, 16 steps", "-")
+            lines.append(f"| {suite} | {' | '.join([*cells, baseline])} |")
     return "\n".join(lines) if len(lines) > 2 else ""
+
+
+def _success(folder: Path) -> dict[str, str]:
+    """Success of each method of an evaluation, a plan's whatever the number of its candidates."""
+    path = folder / "evaluation.json"
+    if not path.exists():
+        return {}
+    methods = json.loads(path.read_text("utf-8"))["methods"]
+    return {
+        "plan" if name.startswith("plan,") else name: f"{figures['success']:.1%}"
+        for name, figures in methods.items()
+    }
 
 
 MAZE2D: Final = tuple(product(("umaze", "medium", "large"), ("single", "multi")))
@@ -209,6 +221,11 @@ TABLES: Final[dict[str, Callable[[Path], str]]] = {
     "planning_short": from_file("planning.json", shortened(planning_table)),
     "kernels_short": from_file("kernels.json", shortened(kernels_table)),
     "training": from_file("training.json", training_table),
+    "samplers": from_file("method-ablation/ablation.json", method.samplers_table),
+    "parts": from_file("method-ablation/ablation.json", method.parts_table),
+    "anchors": from_file("anchors.json", method.anchors_table),
+    "way_points": from_file("way-points.json", method.way_points_table),
+    "streaming": from_file("streaming.json", method.streaming_table),
 }
 
 

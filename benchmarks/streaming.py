@@ -4,30 +4,19 @@
 
 One work is: encode the maze, all sampler steps of stage 1, then the first chunk of stage 2. Against it: the whole
 trajectory in one pass (`generate`); all chunks of the stream; and all chunks without kept keys and values, where a pass
-over everything up to its end makes each chunk. All are of one pipeline with a causal stage 2; its speed does not hang
-on its weights, so "random" gives stage 2 the size of the bundled one, with none.
+over everything up to its end makes each chunk. All are of one pipeline with a causal stage 2.
 """
 
 import argparse
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from _timing import Row, compare, format_table, write_json
-from anchordiff import AnchorSet, Condition, InterpDenoiser, TwoStagePipeline
+from anchordiff import AnchorSet, Condition, TwoStagePipeline
 from anchordiff.domains.maze import ParticleMazeConfig, ParticleMazeDataset
 from anchordiff.stages.restoration import restore
-
-
-def random_pipeline() -> TwoStagePipeline:
-    """The bundled stage 1 with a causal stage 2 of the bundled one's size."""
-    bundled = TwoStagePipeline.from_pretrained("particle-maze")
-    config = bundled.denoiser.config
-    denoiser = InterpDenoiser(replace(config, transformer=replace(config.transformer, causal=True)))
-    denoiser.encoder.load_state_dict(bundled.denoiser.encoder.state_dict())
-    return TwoStagePipeline(bundled.keypoints, denoiser, bundled.config)
 
 
 def time_stream(pipe: TwoStagePipeline, condition: Condition, horizon: int, chunk: int) -> Row:
@@ -72,14 +61,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--pipeline", default="random")
+    parser.add_argument("--pipeline", default="particle-maze-causal")
     parser.add_argument("--horizons", type=int, nargs="+", default=[64, 128, 384])
     parser.add_argument("--chunk", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    pipe = random_pipeline() if args.pipeline == "random" else TwoStagePipeline.from_pretrained(args.pipeline)
+    pipe = TwoStagePipeline.from_pretrained(args.pipeline)
     data = ParticleMazeDataset(ParticleMazeConfig(split="held_out", seed=21))
     condition = data.batch([0]).condition
     rows = [time_stream(pipe, condition, horizon, args.chunk) for horizon in args.horizons]

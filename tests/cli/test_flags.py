@@ -114,14 +114,14 @@ def test_a_folder_that_is_not_there_is_named_beside_what_the_hub_says(capsys, tm
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["bundle", "--keypoints", "k", "--denoiser", "d"], "--keypoints must be the folder of a run"),
         (
-            ["bundle", "--keypoints", "particle-maze", "--denoiser", "d"],
-            "--keypoints must be the folder of a run",
+            ["bundle", "--keypoints", "./pointmaze", "--denoiser", "pointmaze"],
+            "found './pointmaze', which is none",
         ),
-        (["bundle", "--keypoints", "k", "--denoiser", "pointmaze"], "found 'k', which is none"),
         (
             ["bundle", "--keypoints", "particle-maze", "--denoiser", "d"],
-            "'particle-maze', which is none",
+            "--denoiser must be the folder of a run",
         ),
         (
             ["evaluate", "--full-sequence", "f"],

@@ -169,3 +169,20 @@ def test_each_process_of_a_torchrun_takes_its_own_gpu(tmp_path, capsys, monkeypa
     monkeypatch.setenv("LOCAL_RANK", "3")
     assert main(["train", "keypoints", "--out", str(tmp_path / "run"), *flags]) == 2
     assert f"--device must name a device of this machine, found '{named}'" in capsys.readouterr().err
+
+
+def test_a_bundle_takes_stages_of_bundled_pipelines(stage, tmp_path, capsys):
+    flags = [
+        "--keypoints",
+        "particle-maze",
+        "--denoiser",
+        "particle-maze",
+        "--out",
+        str(tmp_path / "b"),
+        "--half",
+    ]
+    assert main(["bundle", *flags]) == 0
+    made, own = (TwoStagePipeline.from_pretrained(name) for name in (tmp_path / "b", "particle-maze"))
+    assert made.config.shared_encoder
+    for name, value in own.keypoints.state_dict().items():
+        torch.testing.assert_close(made.keypoints.state_dict()[name], value, atol=1e-3, rtol=1e-3)

@@ -163,6 +163,14 @@ def test_weights_are_taken_from_a_model_of_the_same_kind(stage, first, tmp_path)
     assert record(tmp_path / "on")["init"] == str(stage)
 
 
+def test_a_causal_model_starts_from_a_bidirectional_one(stage):
+    config = load_stage(stage, KeypointDiffusion).config
+    causal = KeypointDiffusion(replace(config, transformer=replace(config.transformer, causal=True)))
+    take_weights(causal, stage)
+    for name, value in causal.state_dict().items():
+        torch.testing.assert_close(value, weights(stage)[name], atol=0, rtol=0)
+
+
 def test_weights_of_another_model_are_refused(stage, tiny_keypoints, tiny_denoiser):
     wide = tiny_keypoints(states=StateSpace(scale=3.0))
     with pytest.raises(

@@ -27,12 +27,13 @@ class Bundle:
 
     The folder is what `--pipeline` of other commands, `TwoStagePipeline.from_pretrained` and the Hub take.
     Where stage 2 was trained on the encoder of stage 1 they share it, and where its data chose horizons by the length
-    of the way, so does the pipeline. The runs' configs and logs go along. A stage whose training goes on is taken from
-    its last checkpoint.
+    of the way, so does the pipeline. Configs and logs of runs go along. A stage whose training
+    goes on is taken from its last checkpoint.
 
     Attributes:
-        keypoints: folder of a run of `train keypoints`.
-        denoiser: folder of a run of `train denoiser`.
+        keypoints: stage 1: folder of a run of `train keypoints` or of a pipeline, bundled name or "org/repo" on the
+            Hub.
+        denoiser: stage 2, as `keypoints`; folder of a run of `train denoiser`.
         out: folder of the pipeline.
         full_sequence: folder of a run of `train keypoints` with as many keypoints as steps, a baseline.
         codec: folder of a run of `train codec`, for stages of clips.
@@ -46,8 +47,8 @@ class Bundle:
         half: store weights as 16-bit numbers, in half the space.
     """
 
-    keypoints: Path
-    denoiser: Path
+    keypoints: str
+    denoiser: str
     out: Path
     full_sequence: Path | None = None
     codec: Path | None = None
@@ -61,7 +62,7 @@ class Bundle:
 
     def execute(self) -> None:
         """Check, load, write."""
-        from anchordiff.training.load import recorded_horizons
+        from anchordiff.training.load import locate_stage, recorded_horizons
 
         self._check_out()
         keypoints = ad.training.load_stage(self.keypoints, ad.KeypointDiffusion, name="--keypoints")
@@ -71,7 +72,7 @@ class Bundle:
         config = PipelineConfig(
             horizon=denoiser.config.horizon,
             num_keypoints=keypoints.config.num_keypoints,
-            adaptive=recorded_horizons(self.denoiser),
+            adaptive=recorded_horizons(locate_stage(self.denoiser, ad.InterpDenoiser)),
             shared_encoder=_is_one(keypoints.encoder, denoiser.encoder),
             steps=self.steps,
             sampler=self.sampler,
@@ -81,7 +82,7 @@ class Bundle:
         )
         dtype = torch.float16 if self.half else None
         ad.TwoStagePipeline(keypoints, denoiser, config).save_pretrained(self.out, dtype=dtype)
-        runs: dict[str, Path] = {"keypoints": self.keypoints, "denoiser": self.denoiser}
+        runs: dict[str, Path] = {"keypoints": Path(self.keypoints), "denoiser": Path(self.denoiser)}
         if self.full_sequence is not None:
             model = ad.training.load_stage(self.full_sequence, ad.KeypointDiffusion, name="--full-sequence")
             ad.save_pretrained(model, self.out / FULL_SEQUENCE, dtype=dtype)

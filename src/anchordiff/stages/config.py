@@ -23,9 +23,10 @@ ClampDims = Literal["position", "all"]
 """Which numbers of a keypoint the clamp holds: its position or the whole state."""
 
 FREE: Final = (
-    "horizon", "num_keypoints", "spacing", "num_levels", "growth", "transformer.activation_checkpointing",
+    "horizon", "num_keypoints", "spacing", "num_levels", "growth", "transformer.causal",
+    "transformer.activation_checkpointing",
 )  # fmt: skip
-"""What may differ between a model and its first weights, since no weight's meaning hangs on it."""
+"""What may differ between a model and its first weights, since no weight's shape or name hangs on it."""
 
 
 @final

@@ -35,19 +35,7 @@ def load_stage(source: str | Path, kind: type[Stage], *, name: str = "source") -
         FileNotFoundError: if there is no such folder, or it holds nothing of these.
         CorruptFileError: if a file does not hold what this version can read.
     """
-    try:
-        folder = hub.locate(source)
-    except (FileNotFoundError, ValueError) as error:
-        raise FileNotFoundError(
-            f"{name} must be the folder of a run, of a saved {kind.__name__} or of a pipeline, a bundled name or "
-            f"'org/repo' on the Hub, found {str(source)!r}, which is none"
-        ) from error
-    if (folder / INDEX).is_file():
-        parts = read_json(folder / INDEX).get("components", {})
-        found = [part for part, cls in parts.items() if cls == kind.__name__]
-        if not found:
-            raise ValueError(f"{name} must hold a {kind.__name__}, found {parts} in {folder}")
-        folder = folder / found[0]
+    folder = locate_stage(source, kind, name=name)
     if (folder / CONFIG).exists() or not has_run(folder):
         return hub.from_pretrained(folder, kind)
     checkpoint = folder / TRAINING / "checkpoints" / "last.pt"
@@ -80,6 +68,24 @@ def recorded_config(folder: Path, kind: type[nn.Module]) -> Any:  # noqa: ANN401
         return config_from_json(config_class(kind), model, where="model")
     except ValueError as error:
         raise CorruptFileError(f"{path}: {error}") from error
+
+
+def locate_stage(source: str | Path, kind: type[nn.Module], *, name: str = "source") -> Path:
+    """The folder of a stage, wherever it is; see `load_stage`."""
+    try:
+        folder = hub.locate(source)
+    except (FileNotFoundError, ValueError) as error:
+        raise FileNotFoundError(
+            f"{name} must be the folder of a run, of a saved {kind.__name__} or of a pipeline, a bundled name or "
+            f"'org/repo' on the Hub, found {str(source)!r}, which is none"
+        ) from error
+    if (folder / INDEX).is_file():
+        parts = read_json(folder / INDEX).get("components", {})
+        found = [part for part, cls in parts.items() if cls == kind.__name__]
+        if not found:
+            raise ValueError(f"{name} must hold a {kind.__name__}, found {parts} in {folder}")
+        folder = folder / found[0]
+    return folder
 
 
 def recorded_horizons(folder: Path) -> AdaptiveHorizon | None:

@@ -257,7 +257,7 @@ def take_weights(model: nn.Module, source: str | Path) -> None:
     """Give `model` the weights of a trained model of its kind; see `load_stage`.
 
     Raises:
-        ValueError: if the configs differ in more than horizon, anchors, levels and memory use.
+        ValueError: if the configs differ in more than horizon, anchors, levels, causality and memory use.
         FileNotFoundError: if the folder holds no model.
     """
     trained = load_stage(source, type(model), name="init")
