@@ -45,7 +45,11 @@ condition = ad.MazeCondition.from_arrays(np.stack([maze.walls for maze in mazes]
 if mode == "compiled":
     for encoder in {pipe.keypoints.encoder, pipe.denoiser.encoder}:
         encoder.forward = torch.compile(encoder.forward, dynamic=False, fullgraph=True)
-    pipe._batch = torch.compile(pipe._batch, dynamic=False, fullgraph=True)
+    if hasattr(pipe, "_batch"):  # version 0.1
+        pipe._batch = torch.compile(pipe._batch, dynamic=False, fullgraph=True)
+    else:
+        pipe.keypoints.sample = torch.compile(pipe.keypoints.sample, dynamic=False, fullgraph=True)
+        pipe.denoiser.compile(dynamic=False, fullgraph=True)
 generator = torch.Generator().manual_seed(0)
 
 def once():

@@ -8,7 +8,8 @@ The second command plans in Maze2D's mazes, from a stored start to D4RL's goal, 
 One plan is `generate` with one sample a condition: encode the maze, all sampler steps over K keypoints, one
 pass over all steps. The peer is diffusers' `UNet1DModel` at Diffuser's size (3.68 M parameters) with its DDPM
 scheduler (256 steps) and its DDIM scheduler (20 steps). Both are measured as they are (eager), then both
-under `torch.compile`.
+under `torch.compile`. "Stage 2 in one pass" is anchordiff without the cut of stage 2's batch into passes that a CPU's
+caches hold.
 
 Where a peer's whole loop would take longer than a second, a part of its steps is timed and the time scaled to
 all of them, since each step does the same work; the table says from how many. Weights play no part in the
@@ -21,6 +22,7 @@ import math
 import os
 import platform
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from copy import deepcopy
@@ -28,6 +30,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Literal
+from unittest import mock
 
 import numpy as np
 import torch
@@ -45,11 +48,12 @@ from anchordiff import (
     KeypointDiffusionConfig,
     TwoStagePipeline,
 )
-from anchordiff.domains.maze import ParticleMazeConfig, ParticleMazeDataset
+from anchordiff.domains.maze import MazeEncoderConfig, ParticleMazeConfig, ParticleMazeDataset
 from anchordiff.domains.maze.condition import MazeCondition
 from anchordiff.domains.pointmaze.benchmark import load_starts
 from anchordiff.domains.pointmaze.benchmark.references import PACE
 from anchordiff.domains.pointmaze.world.mazes import GRID
+from anchordiff.pipeline import stages
 
 Mode = Literal["eager", "compiled"]
 ASKED = {"DDPM": 100.0, "DDIM": 10.0}
@@ -115,14 +119,19 @@ class Bench:
             torch.compiler.reset()
             pipeline, network = compiled(pipeline), torch.compile(network, dynamic=False)
         condition, horizon = job.condition.to(self.device), job.horizon
-        dim = pipeline.keypoints.config.dim
+        dim = pipeline.keypoints.config.states.dim
         ends = [end.repeat(1, dim // 2) / 20 - 0.5 for end in (condition.start, condition.goal)]
         generator = torch.Generator(self.device).manual_seed(0)
 
         def plan() -> None:
             pipeline.generate(condition, horizon=horizon, generator=generator)
 
-        works, scales, names = {"anchordiff": self.waited(plan)}, {"anchordiff": 1.0}, {}
+        def whole() -> None:
+            with mock.patch.object(stages, "TOKENS_PER_PASS", sys.maxsize):
+                plan()
+
+        works = {"anchordiff": self.waited(plan), "stage 2 in one pass": self.waited(whole)}
+        scales, names = dict.fromkeys(works, 1.0), {}
         for peer in make_peers(network, *ends, horizon=horizon):
             timed = self.steps_to_time(peer)
             name = peer.name if timed == peer.steps else f"{peer.name} (scaled from {timed})"
@@ -166,7 +175,8 @@ def load_pipeline(source: str) -> TwoStagePipeline:
     if source != "random":
         return TwoStagePipeline.from_pretrained(source)
     return TwoStagePipeline(
-        KeypointDiffusion(KeypointDiffusionConfig()), InterpDenoiser(InterpDenoiserConfig())
+        KeypointDiffusion(KeypointDiffusionConfig(encoder=MazeEncoderConfig())),
+        InterpDenoiser(InterpDenoiserConfig(encoder=MazeEncoderConfig())),
     )
 
 
@@ -201,11 +211,12 @@ def maze2d_condition(name: str, batch: int) -> MazeCondition:
 
 
 def compiled(pipeline: TwoStagePipeline) -> TwoStagePipeline:
-    """A copy whose encoders and batches are compiled whole."""
+    """A copy whose encoders and stages are compiled whole."""
     pipeline = deepcopy(pipeline)
     for encoder in {pipeline.keypoints.encoder, pipeline.denoiser.encoder}:
         encoder.forward = torch.compile(encoder.forward, dynamic=False, fullgraph=True)
-    pipeline._batch = torch.compile(pipeline._batch, dynamic=False, fullgraph=True)
+    pipeline.keypoints.sample = torch.compile(pipeline.keypoints.sample, dynamic=False, fullgraph=True)
+    pipeline.denoiser.compile(dynamic=False, fullgraph=True)
     return pipeline
 
 
@@ -250,7 +261,7 @@ def main(options: Options) -> None:
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     pipeline = load_pipeline(options.pipeline).to(device)
-    unet = diffuser_unet(pipeline.keypoints.config.dim).to(device).eval()
+    unet = diffuser_unet(pipeline.keypoints.config.states.dim).to(device).eval()
     alone = device.type == "cpu" and torch.get_num_threads() == 1
     clock = time.thread_time if alone else time.perf_counter
     peak = matmul_peak(device, clock)

@@ -19,7 +19,7 @@ import torch
 import tyro
 
 from anchordiff import InterpDenoiser, InterpDenoiserConfig, KeypointDiffusion, KeypointDiffusionConfig
-from anchordiff.domains.maze import ParticleMazeConfig, ParticleMazeDataset
+from anchordiff.domains.maze import MazeEncoderConfig, ParticleMazeConfig, ParticleMazeDataset
 from anchordiff.training import TrainConfig, TrainStep, train
 from anchordiff.training.objectives import DenoiserObjective, KeypointObjective
 
@@ -77,11 +77,11 @@ def measure(stage: Literal["keypoints", "denoiser"], options: Options, device: t
     total = options.warmup + options.steps
     config = TrainConfig(steps=total, batch_size=options.batch_size, precision=options.precision)
     if stage == "keypoints":
-        first = KeypointDiffusion(KeypointDiffusionConfig()).to(device)
+        first = KeypointDiffusion(KeypointDiffusionConfig(encoder=MazeEncoderConfig())).to(device)
         parameters = sum(p.numel() for p in first.parameters())
         steps: Iterator[TrainStep] = train(first, dataset.at, KeypointObjective(), config)
     else:
-        second = InterpDenoiser(InterpDenoiserConfig()).to(device)
+        second = InterpDenoiser(InterpDenoiserConfig(encoder=MazeEncoderConfig())).to(device)
         parameters = sum(p.numel() for p in second.parameters())
         steps = train(second, dataset.at, DenoiserObjective(), config)
     timed = list(steps)[options.warmup :]

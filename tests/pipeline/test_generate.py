@@ -7,7 +7,7 @@ from torch.testing import assert_close
 from anchordiff.anchors import AnchorSet
 from anchordiff.interpolation import interpolate, with_velocity
 from anchordiff.masks import Ends, Even, Random
-from anchordiff.pipeline import PipelineConfig, TwoStagePipeline
+from anchordiff.pipeline import PipelineConfig, TwoStagePipeline, stages
 from anchordiff.samplers import DDIMSampler, DDPMSampler
 from anchordiff.stages.guidance import CostGuidance
 
@@ -292,3 +292,19 @@ def test_guidance_steers_towards_a_lower_cost_and_keeps_the_ends(pipe, condition
         condition, num_samples=4, generator=seeded(), guidance=[CostGuidance(cost, weight=0.0)]
     )
     assert_same(none, plain)
+
+
+@pytest.mark.parametrize("walk", [False, True])
+@pytest.mark.parametrize(("samples", "tokens"), [(1, 64), (4, 64), (4, 300)])
+def test_passes_of_stage_2_are_small_and_change_nothing(pipe, condition, samples, tokens, walk, monkeypatch):
+    """On a CPU: passes of one, two and several conditions at a time, of 32 steps each."""
+    options = {"num_samples": samples, "walk": walk}
+    whole = pipe.generate(condition, generator=seeded(), **options)
+    monkeypatch.setattr(stages, "TOKENS_PER_PASS", tokens)
+    passes = []
+    hook = pipe.denoiser.register_forward_pre_hook(lambda _, inputs: passes.append(inputs[0][..., 0].numel()))
+    parts = pipe.generate(condition, generator=seeded(), **options)
+    hook.remove()
+    assert len(passes) > 1
+    assert max(passes) <= tokens
+    assert_same(parts, whole)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import Any, Final, final
 
 import torch
 from jaxtyping import Float
@@ -24,7 +24,10 @@ from anchordiff.records import Record
 from anchordiff.samplers import ElementNoise
 from anchordiff.stages.denoiser import InterpDenoiser
 from anchordiff.stages.keypoints import KeypointDiffusion
-from anchordiff.stages.restoration import restore, restore_stream
+from anchordiff.stages.restoration import Restored, restore, restore_stream
+
+TOKENS_PER_PASS: Final = 4096
+"""Tokens of a pass of stage 2 on a CPU: its caches hold what a block makes of them."""
 
 
 @final
@@ -180,16 +183,26 @@ class Stages:
     def _restore(
         self, keypoints: Float[Tensor, "batch K dim"], anchors: AnchorSet, scene: Scene, request: Request
     ) -> Generation:
-        restored = restore(
-            self.denoiser,
-            keypoints,
-            anchors,
-            scene,
-            level=request.level,
-            walk=request.walk,
-            clamp=request.clamp,
-            clamp_dims=request.clamp_dims,
-        )
+        size = None
+        if keypoints.device.type == "cpu":
+            size = max(1, TOKENS_PER_PASS // (anchors.horizon * self.denoiser.config.states.num_tokens))
+        made = []
+        for group in split(len(scene), len(keypoints) // len(scene), size):
+            part = scene if len(scene) == 1 else scene[group.conditions]
+            made += [
+                restore(
+                    self.denoiser,
+                    keypoints[rows],
+                    anchors[rows],
+                    part,
+                    level=request.level,
+                    walk=request.walk,
+                    clamp=request.clamp,
+                    clamp_dims=request.clamp_dims,
+                )
+                for rows in group.batches
+            ]
+        restored = made[0] if len(made) == 1 else Restored.collate(made)
         return Generation(
             trajectory=restored.trajectory, coarse=restored.coarse, keypoints=keypoints, anchors=anchors
         )
