@@ -17,7 +17,7 @@ COMMANDS = {
     "streaming": "--horizons 24 --json {out}/file.json",
     "symmetric_walls": "--mazes 1 --samples 2 --json {out}/file.json",
     "training": "--steps 1 --warmup 1 --batch-size 4 --json {out}/file.json",
-    "video_budget": "--pixels 32 --frames 4 --num-keypoints 2 --width 64 --depth 1 --denoiser-width 64 --denoiser-depth 1",
+    "video_budget": "--pixels 32 --frames 4 --num-keypoints 2 --width 64 --depth 1 --denoiser-depth 1",
     "way_points": "--size 2 --json {out}/file.json",
 }
 LONG = {"against", "kernels", "maze2d_ablation", "maze2d_references", "maze2d_starts"}  # minutes at the least
