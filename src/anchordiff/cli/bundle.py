@@ -68,11 +68,12 @@ class Bundle:
         keypoints = ad.training.load_stage(self.keypoints, ad.KeypointDiffusion, name="--keypoints")
         if self.keypoint_blocks is not None:
             keypoints = keypoints.first_blocks(self.keypoint_blocks)
-        denoiser = ad.training.load_stage(self.denoiser, ad.InterpDenoiser, name="--denoiser")
+        folder = locate_stage(self.denoiser, ad.InterpDenoiser, name="--denoiser")
+        denoiser = ad.training.load_stage(folder, ad.InterpDenoiser, name="--denoiser")
         config = PipelineConfig(
             horizon=denoiser.config.horizon,
             num_keypoints=keypoints.config.num_keypoints,
-            adaptive=recorded_horizons(locate_stage(self.denoiser, ad.InterpDenoiser)),
+            adaptive=recorded_horizons(folder),
             shared_encoder=_is_one(keypoints.encoder, denoiser.encoder),
             steps=self.steps,
             sampler=self.sampler,

@@ -187,8 +187,9 @@ class Stages:
         if keypoints.device.type == "cpu":
             size = max(1, TOKENS_PER_PASS // (anchors.horizon * self.denoiser.config.states.num_tokens))
         made = []
-        for group in split(len(scene), len(keypoints) // len(scene), size):
-            part = scene if len(scene) == 1 else scene[group.conditions]
+        groups = list(split(len(scene), len(keypoints) // len(scene), size))
+        for group in groups:
+            part = scene[group.conditions] if len(groups) > 1 else scene
             made += [
                 restore(
                     self.denoiser,
