@@ -3,15 +3,13 @@
 python tests/golden/make_golden_causal.py
 """
 
-from pathlib import Path
-
+import golden_numbers
 import numpy as np
 import torch
 
 from anchordiff import TwoStagePipeline
 from anchordiff.domains.maze import MazeCondition, ParticleMazeConfig, ParticleMazeDataset
 
-HERE = Path(__file__).parent
 CALLS = {
     "default": {},
     "longer": {"anchors": 12, "horizon": 100, "steps": 4},
@@ -32,5 +30,4 @@ def plans(pipeline: TwoStagePipeline, name: str) -> dict[str, np.ndarray]:
 
 if __name__ == "__main__":
     pipeline = TwoStagePipeline.from_pretrained("particle-maze-causal")
-    made = {f"{name}.{part}": value for name in CALLS for part, value in plans(pipeline, name).items()}
-    np.savez_compressed(HERE / "particle-maze-causal.npz", **made)
+    golden_numbers.save("particle-maze-causal", {name: plans(pipeline, name) for name in CALLS})

@@ -3,8 +3,7 @@
 python tests/golden/make_golden_shapes.py
 """
 
-from pathlib import Path
-
+import golden_numbers
 import numpy as np
 import torch
 
@@ -12,7 +11,6 @@ from anchordiff import TwoStagePipeline
 from anchordiff.domains.video import TextCondition, text_of
 from anchordiff.stages.guidance import ClassifierFreeGuidance
 
-HERE = Path(__file__).parent
 SENTENCES = (
     "a big red circle moves left",
     "a small cyan triangle moves up",
@@ -34,5 +32,4 @@ def clips(pipeline: TwoStagePipeline, name: str) -> dict[str, np.ndarray]:
 
 if __name__ == "__main__":
     pipeline = TwoStagePipeline.from_pretrained("moving-shapes")
-    made = {f"{name}.{part}": value for name in CALLS for part, value in clips(pipeline, name).items()}
-    np.savez_compressed(HERE / "moving-shapes.npz", **made)
+    golden_numbers.save("moving-shapes", {name: clips(pipeline, name) for name in CALLS})

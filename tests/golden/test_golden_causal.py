@@ -1,8 +1,6 @@
 """Plans of the causal weights are those that they made when they were trained, whole and as a stream, and free."""
 
-from pathlib import Path
-
-import numpy as np
+import golden_numbers
 import pytest
 import torch
 from make_golden_causal import CALLS, mazes, plans
@@ -10,7 +8,6 @@ from make_golden_causal import CALLS, mazes, plans
 from anchordiff import TwoStagePipeline
 from anchordiff.domains.maze import ParticleMazeConfig, ParticleMazeDataset
 
-HERE = Path(__file__).parent
 NAME = "particle-maze-causal"
 TOLERANCE = 1e-4  # cells
 
@@ -22,17 +19,14 @@ def pipeline() -> TwoStagePipeline:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_plans_are_those_of_the_first_release(pipeline, name):
-    with np.load(HERE / f"{NAME}.npz") as golden:
-        for part, value in plans(pipeline, name).items():
-            np.testing.assert_allclose(value, golden[f"{name}.{part}"], rtol=0, atol=TOLERANCE)
+    golden_numbers.check(NAME, name, plans(pipeline, name), atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_chunks_joined_are_the_same_plans(pipeline, name):
     chunks = pipeline.stream(mazes(), chunk=7, generator=torch.Generator().manual_seed(5), **CALLS[name])
-    with np.load(HERE / f"{NAME}.npz") as golden:
-        joined = torch.cat(list(chunks), dim=1).numpy()
-        np.testing.assert_allclose(joined, golden[f"{name}.trajectory"], rtol=0, atol=TOLERANCE)
+    joined = torch.cat(list(chunks), dim=1).numpy()
+    golden_numbers.check(NAME, name, {"trajectory": joined}, atol=TOLERANCE)
 
 
 def test_most_plans_are_free(pipeline):

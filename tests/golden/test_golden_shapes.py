@@ -1,8 +1,6 @@
 """Clips of the bundled weights are those that they made when they were trained, and show what they should."""
 
-from pathlib import Path
-
-import numpy as np
+import golden_numbers
 import pytest
 import torch
 from make_golden_shapes import CALLS, SENTENCES, clips
@@ -12,7 +10,6 @@ from anchordiff.domains.video import TextCondition, codec_of, layout_of, picture
 from anchordiff.domains.video.shape_sets import UNSEEN
 from anchordiff.stages.guidance import ClassifierFreeGuidance
 
-HERE = Path(__file__).parent
 NAME = "moving-shapes"
 TOLERANCE = 1e-3  # of latents of deviation 1
 
@@ -24,9 +21,7 @@ def pipeline() -> TwoStagePipeline:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_clips_are_those_of_the_first_release(pipeline, name):
-    with np.load(HERE / f"{NAME}.npz") as golden:
-        for part, value in clips(pipeline, name).items():
-            np.testing.assert_allclose(value, golden[f"{name}.{part}"], rtol=0, atol=TOLERANCE)
+    golden_numbers.check(NAME, name, clips(pipeline, name), atol=TOLERANCE)
 
 
 def test_clips_show_captions_that_were_never_learnt(pipeline):
